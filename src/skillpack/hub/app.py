@@ -81,13 +81,11 @@ class Gate:
             scope["path"] = safe_path(raw_path.split(b"?")[0])
             connection = HTTPConnection(scope)
             if "authorization" in connection.headers:
-                scope.setdefault("state", {})["user"] = await run_in_threadpool(
-                    auth.authenticate, self.hub, connection
-                )
+                scope.setdefault("state", {})["user"] = await run_in_threadpool(auth.authenticate, self.hub, connection)
             await self.app(scope, receive, tagged_send)
         except ClientDisconnect:
             log.info("client left: %s %s", scope["method"], scope["path"])
-        except Exception as error:  # noqa: BLE001 - the boundary of the server: every failure is an answer
+        except Exception as error:
             refusal = as_hub_error(error)
             if refusal is None:
                 log.exception("%s %s (%s)", scope["method"], scope["path"], request_id)

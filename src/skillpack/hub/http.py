@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -37,6 +38,16 @@ class _Rest(_OneSegment):
     regex = ".*"
 
 
+class _RepoType(_OneSegment):
+    regex = "models|datasets|spaces"
+
+
+class _SpaceSetting(_OneSegment):
+    regex = "secrets|variables"
+
+
+register_url_convertor("spacesetting", _SpaceSetting())
+register_url_convertor("repotype", _RepoType())
 register_url_convertor("rev", _OneSegment())
 register_url_convertor("file", _Rest())
 
@@ -95,6 +106,39 @@ def endpoint(path: str, handler: Handler, *methods: str) -> Route:
         return answer if isinstance(answer, Response) else JSONResponse(answer)
 
     return Route(path, call, methods=list(methods) or ["GET"])
+
+
+async def receive(request: Request, write: Callable[[bytes], Any], limit: int | None = None) -> None:
+    """Stream the body to `write`, a MiB at a time, in a worker thread."""
+    pending: list[bytes] = []
+    held = total = 0
+    async for chunk in request.stream():
+        pending.append(chunk)
+        held += len(chunk)
+        total += len(chunk)
+        if limit is not None and total > limit:
+            raise HubError(413, f"Body is larger than {limit} bytes")
+        if held >= 1 << 20:
+            await run_in_threadpool(write, b"".join(pending))
+            pending, held = [], 0
+    if pending:
+        await run_in_threadpool(write, b"".join(pending))
+
+
+def byte_range(request: Request, size: int) -> tuple[int, int] | None:
+    """[start, stop) of a single Range; None when there is none; 416 when it lies outside."""
+    header = request.headers.get("range")
+    if header is None:
+        return None
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
+    if match is None or match.groups() == ("", ""):
+        return None  # several ranges, or another unit: RFC 9110 lets us send the whole
+    first, last = match.groups()
+    start = int(first) if first else max(0, size - int(last))
+    stop = min(size, int(last) + 1) if first and last else size
+    if start >= size or stop <= start:
+        raise HubError(416, "Range not satisfiable", headers={"Content-Range": f"bytes */{size}"})
+    return start, stop
 
 
 def field(body: Any, name: str, kind: type, default: Any = ...) -> Any:

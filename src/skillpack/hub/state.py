@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,7 +17,11 @@ from .store import Store
 
 MODULES = (
     "auth",
+    "trees",
+    "content",
+    "xet",
     "repos",
+    "info",
     "revisions",
     "commits",
     "lfs",
@@ -94,11 +100,27 @@ class Hub:
         self.url = ""
         self.db = Database(self.root / "hub.sqlite3")
         self.store = Store(self.root / "blobs", self.root / "tmp")
+        self.xorbs = Store(self.root / "xorbs", self.root / "tmp")
+        self.secret = self._secret()
         with self.db.tx() as connection:
             for name in MODULES:
                 for statement in getattr(module(name), "SCHEMA", "").split(";"):
                     if statement.strip():
                         connection.execute(statement)
+
+    def _secret(self) -> bytes:
+        """The key of signed URLs; it also names this Hub to the caches of Xet clients."""
+        path = self.root / "secret"
+        if not path.exists():
+            temporary = self.store.temporary_path()
+            temporary.touch(mode=0o600)
+            temporary.write_bytes(secrets.token_bytes(32))
+            temporary.replace(path)
+        return path.read_bytes()
+
+    @property
+    def id(self) -> str:
+        return hashlib.sha256(self.secret).hexdigest()[:16]
 
     def now(self) -> str:
         return isoformat(datetime.now(timezone.utc).timestamp())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -47,20 +48,22 @@ class BlobWriter:
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
-    def commit(self) -> Blob:
-        """Make the blob permanent; idempotent by content."""
+    def sync(self) -> None:
+        """Everything written is on the disk; nothing more can be written."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
+
+    def commit(self) -> Blob:
+        """Make the blob permanent; idempotent by content."""
+        self.sync()
         blob = Blob(self.sha256, self.size)
         self._store.adopt(self.temporary, blob.sha256)
         return blob
 
     def abort(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # a full disk fails again when the buffer is flushed
             self._file.close()
-        except OSError:
-            pass  # a full disk fails again when the buffer is flushed; the file goes either way
         self.temporary.unlink(missing_ok=True)
 
 
@@ -94,7 +97,7 @@ class Store:
         if not target.parent.is_dir():
             target.parent.mkdir(exist_ok=True)
             sync_folder(self.blobs)
-        os.replace(finished, target)
+        finished.replace(target)
         sync_folder(target.parent)
 
     def put_file(self, source: Path) -> Blob:
