@@ -1,0 +1,249 @@
+"""The command `skillpack`: reads arguments, calls, prints, exits. No logic.
+
+Everything but click is imported inside the command that needs it, so that `validate` starts fast.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from skillpack.errors import EXIT_FAILURE, EXIT_FINDINGS, EXIT_INTERRUPT, EXIT_USAGE, Failure
+
+#: Commands that live elsewhere: name -> (module:command, line of help). Imported when they are run.
+ELSEWHERE = {
+    "hub": ("skillpack.hub.cli:hub", "A local Hub with Jobs, to rehearse on."),
+    "rehearse": ("skillpack.rehearsal:rehearse", "The whole training workflow on this machine."),
+    "sync": ("skillpack.kit.cli:sync", "Write the generated regions of the bundled scripts."),
+}
+#: Trees with more skills than this show their progress.
+BAR_FROM = 200
+
+
+class Commands(click.Group):
+    """The commands of this module, and those of ELSEWHERE, which are imported only to be run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the alphabet."""
+        return sorted([*super().list_commands(ctx), *ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of this name."""
+        if name not in ELSEWHERE:
+            return super().get_command(ctx, name)
+        from importlib import import_module
+
+        module, _, attribute = ELSEWHERE[name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `--help`, for which nothing is imported."""
+        own = {name: command.get_short_help_str(80) for name, command in self.commands.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted({**own, **{name: text for name, (_, text) in ELSEWHERE.items()}}.items()))
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        import skillpack
+
+        click.echo(f"skillpack {skillpack.__version__}")
+        ctx.exit()
+
+
+@click.group(cls=Commands)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+)
+def skillpack() -> None:
+    """Validate Agent Skills, and rehearse the training workflow of this pack.
+
+    Exit codes: 0 nothing to object to, 1 findings, 2 wrong usage, 3 nothing to check or an internal failure,
+    130 interrupted.
+    """
+
+
+_PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+
+
+@skillpack.command()
+@_PATHS
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "never"]),
+    default="error",
+    show_default=True,
+    help="Lowest severity that makes the exit code 1.",
+)
+@click.option("--strict", is_flag=True, help="The same as --fail-on warning.")
+def validate(paths: tuple[str, ...], form: str, fail_on: str, strict: bool) -> int:
+    """Check skills against the Agent Skills specification.
+
+    PATH is a skill's folder, its SKILL.md, or a folder that is searched for skills. Nothing is executed, nothing
+    is fetched, and nothing outside PATH is read. No findings does not mean no risk.
+
+    \b
+    Examples:
+      skillpack validate skills/
+      skillpack validate --strict --format json my-skill/SKILL.md
+    """
+    from skillpack.check import check
+    from skillpack.diagnostics import ERROR, WARNING
+    from skillpack.frontmatter import LIBYAML
+    from skillpack.rules import discover
+    from skillpack.skill import load_skill
+    from skillpack.source import find_all
+
+    if not LIBYAML:
+        click.echo("note: PyYAML has no libyaml here; validation is several times slower", err=True)
+    trees, empty = find_all(paths)
+    rules = discover()
+    if len(trees) > BAR_FROM and sys.stderr.isatty():
+        with click.progressbar(trees, label="Checking", file=sys.stderr) as bar:
+            diagnostics = check(map(load_skill, bar), rules)
+    else:
+        diagnostics = check(map(load_skill, trees), rules)
+    checked = sum(tree.skill_file is not None for tree in trees)
+    if form == "json":
+        from skillpack.reports import json
+
+        _print(json.render(diagnostics, checked))
+    elif checked or diagnostics:
+        from skillpack.reports import text
+
+        _print(text.render(diagnostics, checked, color=_colors()))
+    if empty:
+        from skillpack.errors import NothingToCheck
+
+        raise NothingToCheck(f"no SKILL.md under {', '.join(empty)}: nothing was checked there")
+    threshold = WARNING if strict or fail_on == "warning" else ERROR
+    failing = fail_on != "never" or strict
+    return EXIT_FINDINGS if failing and any(found.severity >= threshold for found in diagnostics) else 0
+
+
+@skillpack.command("list")
+@_PATHS
+def list_(paths: tuple[str, ...]) -> None:
+    """List the skills below PATH: name, SKILL.md, first words of the description."""
+    from skillpack.reports.text import visible
+
+    skills = _load(paths)
+    rows = [(s.string("name") or f"({s.tree.folder})", s.path, s.string("description") or "-") for s in skills]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, path, description in rows:
+        short = " ".join(description.split())
+        short = short if len(short) <= 60 else short[:59] + "…"
+        _print(visible(f"{name:<{widths[0]}}  {path:<{widths[1]}}  {short}") + "\n")
+
+
+@skillpack.command()
+@_PATHS
+def show(paths: tuple[str, ...]) -> None:
+    """Print the properties of the skills at PATH as JSON.
+
+    One skill gives one object, several a list. The first keys are those of the reference library's
+    read-properties; path, other-fields, body and files come after them.
+    """
+    import json
+
+    from skillpack.listing import properties
+
+    shown = [properties(skill) for skill in _load(paths)]
+    _print(json.dumps(shown[0] if len(shown) == 1 else shown, indent=2) + "\n")
+
+
+@skillpack.command()
+@_PATHS
+def prompt(paths: tuple[str, ...]) -> None:
+    """Print the <available_skills> block for an agent's prompt."""
+    from skillpack.listing import available_skills
+
+    _print(available_skills(_load(paths)) + "\n")
+
+
+@skillpack.command()
+@click.argument("slug", required=False)
+def rules(slug: str | None) -> None:
+    """List the rules, or print the documentation of the one called SLUG."""
+    from skillpack.rules import discover
+
+    found = discover()
+    if slug is None:
+        width = max(len(rule.slug) for rule in found)
+        for rule in found:
+            _print(f"{rule.slug:<{width}}  {rule.severity.label:<7}  {rule.summary}\n")
+        return
+    for rule in found:
+        if rule.slug == slug:
+            _print(f"{rule.slug} ({rule.severity.label})\n\n{rule.documentation}\n")
+            return
+    from difflib import get_close_matches
+
+    from skillpack.errors import UsageFailure
+
+    near = get_close_matches(slug, [rule.slug for rule in found], n=1)
+    raise UsageFailure(f"no rule is called {slug!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+def _load(paths: tuple[str, ...]) -> list[Any]:
+    """The skills at `paths`. Raises NothingToCheck when one of them holds none."""
+    from skillpack.errors import NothingToCheck
+    from skillpack.skill import load_skill
+    from skillpack.source import find_all
+
+    trees, empty = find_all(paths)
+    if empty:
+        raise NothingToCheck(f"no SKILL.md under {', '.join(empty)}")
+    return [load_skill(tree) for tree in trees if tree.skill_file is not None]
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+
+
+def _colors() -> bool:
+    import os
+
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command and returns its exit code. No exception leaves it."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # a path may hold what the terminal cannot show
+            reconfigure(errors="backslashreplace")
+    try:
+        code = skillpack.main(arguments, prog_name="skillpack", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE if isinstance(error, click.UsageError) else error.exit_code
+    except Failure as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return EXIT_INTERRUPT
+    except BrokenPipeError:
+        # Whoever read the output has gone: what is still buffered goes nowhere, and the job is not done.
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILURE
+    except Exception as error:
+        import os
+
+        if os.environ.get("SKILLPACK_TRACEBACK"):
+            raise
+        from skillpack.diagnostics import redacted
+
+        what = redacted(f"{type(error).__name__}: {error}".strip(": ").split("\n")[0])
+        click.echo(f"error: internal failure: {what} (SKILLPACK_TRACEBACK=1 shows where)", err=True)
+        return EXIT_FAILURE

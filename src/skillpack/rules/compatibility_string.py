@@ -1,0 +1,20 @@
+"""The compatibility is a string.
+
+Why: the specification: text about the environment that the skill needs.
+Fix: write it as one line of text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skillpack.diagnostics import ERROR, Finding
+from skillpack.rules import rule
+from skillpack.rules._fields import not_a_string
+from skillpack.skill import Skill
+
+
+@rule(severity=ERROR)
+def check(skill: Skill) -> Iterator[Finding]:
+    """A compatibility that is not text."""
+    return not_a_string(skill, "compatibility")

@@ -1,0 +1,24 @@
+"""Hyphens stand single and inside the name.
+
+Why: the specification: a name must not start or end with a hyphen, nor hold two in a row.
+Fix: remove the extra hyphens, and rename the folder alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skillpack.diagnostics import ERROR, Finding, quoted
+from skillpack.rules import rule
+from skillpack.skill import Skill
+
+
+@rule(severity=ERROR)
+def check(skill: Skill) -> Iterator[Finding]:
+    """Hyphens at an end or in a row."""
+    name = skill.string("name")
+    if name is not None and (name[:1] == "-" or name[-1:] == "-" or "--" in name):
+        where = "two hyphens in a row" if "--" in name.strip("-") else "a hyphen at an end"
+        proposal = "-".join(part for part in name.split("-") if part)
+        fix = f"use {quoted(proposal)}" if proposal else "use letters"
+        yield skill.at("name", f"{quoted(name)} has {where}", fix)
