@@ -21,42 +21,617 @@ examples:
 """
 
 # region skillpack:script
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+EXIT_OK, EXIT_NO, EXIT_USAGE, EXIT_FAILED, EXIT_UNCONFIRMED, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
+EXIT_CODES = """exit codes:
+  0    done
+  1    done, and the answer is no (incompatible, does not fit, not better)
+  2    wrong arguments or wrong input; nothing was done
+  3    could not be done; the message says why and what to do
+  4    would spend or publish: run again with --yes
+  130  interrupted; run the same command to continue
+"""
+SECRET = re.compile(r"\b(hf_|sk-|api_org_|ghp_)[A-Za-z0-9_-]{8,}")
+
+
+class Failure(Exception):
+    """What went wrong, what to do about it, and the exit code that says so."""
+
+    def __init__(self, problem: str, fix: str = "", code: int = EXIT_FAILED) -> None:
+        super().__init__(f"{problem}\n  fix: {fix}" if fix else problem)
+        self.problem, self.fix, self.code = problem, fix, code
+
+
+def redact(text: str) -> str:
+    """`text` without the token of the environment and without anything that has the shape of one."""
+    token = os.environ.get("HF_TOKEN", "")
+    if len(token) > 3:
+        text = text.replace(token, "***")
+    return SECRET.sub(lambda match: match[1] + "***", text)
+
+
+def log(message: str) -> None:
+    """One line for the person who watches; standard output is for the result alone."""
+    print(redact(message), file=sys.stderr, flush=True)
+
+
+def emit(document: dict) -> None:
+    """The result as one JSON document on standard output."""
+    print(redact(json.dumps(document, indent=2, ensure_ascii=False)), flush=True)
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Writes beside `path` and renames, so that a reader sees the old file or the new one, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_artifact(path: Path, document: dict) -> None:
+    """A JSON artefact that the next script reads."""
+    write_atomic(path, redact(json.dumps(document, indent=2, ensure_ascii=False)) + "\n")
+
+
+def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
+    """A JSON artefact that an earlier script wrote, `kind` being the name of its schema in assets/.
+
+    It is held against that schema when the script still lies in its skill; a copy sent to a job lies alone,
+    and was checked before it was sent. Raises Failure with EXIT_USAGE and the place of the error.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}", f"make it first: it is the {kind}", EXIT_USAGE) from None
+    except ValueError as error:
+        raise Failure(f"{path}: not JSON: {error}", "make it again, or undo the edit", EXIT_USAGE) from None
+    found = document.get("schema") if isinstance(document, dict) else None
+    if found != f"skillpack/{kind}/{version}":
+        raise Failure(
+            f"{path}: schema is {found!r}, this script reads 'skillpack/{kind}/{version}'",
+            "use scripts of one version of the skill, or make the file again with these",
+            EXIT_USAGE,
+        )
+    schema = Path(__file__).resolve().parent.parent / "assets" / f"{kind}.schema.json"
+    if schema.is_file():
+        from jsonschema import Draft202012Validator
+
+        validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+        errors = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
+        if errors:
+            lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
+            raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
+    return document
+
+
+def parser(doc: str, **kwargs: object) -> argparse.ArgumentParser:
+    """A parser whose --help is the script's docstring and the exit codes."""
+    return argparse.ArgumentParser(
+        description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs
+    )
+
+
+def run(main) -> int:
+    """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    try:
+        return main(sys.argv[1:])
+    except Failure as failure:
+        log(f"error: {failure}")
+        return failure.code
+    except KeyboardInterrupt:
+        log("interrupted; run the same command to continue")
+        return EXIT_INTERRUPTED
+
+
 # endregion skillpack:script
 
 # region skillpack:data
+import hashlib
+import re as _re
+
+FILE_FORMATS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+ROLES = {"human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant", "model": "assistant"}
+CHAT_ROLES = {"system", "developer", "user", "assistant", "tool"}
+CHAT_COLUMNS = ("prompt", "completion", "chosen", "rejected", "messages")
+ASIDE = ("label", "margin", "tools", "image", "images")  # read by TRL beside the text: no transform drops them
+
+
+def open_rows(source: dict, streaming: bool):
+    """The rows of a dataset report's `source` {id, config, split, revision}, as `datasets` gives them.
+
+    `id` is a Hub id, the path of a jsonl, json, csv or parquet file, or a folder of such files. Raises Failure
+    for what a user can mend.
+    """
+    import datasets
+
+    path = Path(source["id"])
+    if path.suffix in FILE_FORMATS:
+        if not path.is_file():
+            raise Failure(f"no file {path}", "give the path of a file, or a Hub id like org/name", EXIT_USAGE)
+        kind = FILE_FORMATS[path.suffix]
+        return datasets.load_dataset(kind, data_files=str(path), split="train", streaming=streaming)
+    return datasets.load_dataset(
+        source["id"],
+        source.get("config"),
+        split=source["split"],
+        revision=source.get("revision"),
+        streaming=streaming,
+    )
+
+
+def _chat(messages: list) -> list:
+    """ShareGPT's from/value and any role name -> role/content with the roles that chat templates know."""
+    chat = []
+    for message in messages:
+        role = message.get("role") or message.get("from")
+        content = message.get("content", message.get("value"))
+        chat.append({**_extra(message), "role": ROLES.get(role, role), "content": _text(content)})
+    return chat
+
+
+def _extra(message: dict) -> dict:
+    """What a message carries beside role and content (tool calls, a name), without empty fields."""
+    known = {"role", "from", "content", "value"}
+    return {key: value for key, value in message.items() if key not in known and value is not None}
+
+
+def _text(content):
+    """Text parts joined and a number spelled out; what is neither stays, and `misfit` says so."""
+    if isinstance(content, list) and all(isinstance(p, dict) and p.get("type") == "text" for p in content):
+        return "".join(part["text"] for part in content)
+    return str(content) if isinstance(content, (int, float)) else content
+
+
+def _turns(value, role: str) -> list:
+    """A conversation, one message, or plain text said by `role` -> a conversation."""
+    if isinstance(value, list):
+        return _chat(value)
+    return _chat([value if isinstance(value, dict) else {"role": role, "content": value}])
+
+
+def _aside(row: dict) -> dict:
+    return {name: row[name] for name in ASIDE if name in row}
+
+
+def _sharegpt(row: dict) -> dict:
+    return {**_aside(row), "messages": _chat(row["messages"] if "messages" in row else row["conversations"])}
+
+
+def _instruction(row: dict) -> str:
+    return "\n\n".join(_text(part) for part in (row["instruction"], row.get("input")) if part)
+
+
+def _alpaca(row: dict) -> dict:
+    return {"messages": [*_turns(_instruction(row), "user"), *_turns(row["output"], "assistant")]}
+
+
+def _question_answer(row: dict) -> dict:
+    return {"messages": [*_turns(row["question"], "user"), *_turns(row["answer"], "assistant")]}
+
+
+def _prompt_from_question(row: dict) -> dict:
+    """For an online method: the question, or Alpaca's instruction, is the prompt; the reward reads the rest."""
+    return {**row, "prompt": _turns(row["question"] if "question" in row else _instruction(row), "user")}
+
+
+def _prompt_from_messages(row: dict) -> dict:
+    """For an online method: what comes before the last answer is the prompt, and `answer` holds that answer."""
+    chat = _chat(row["messages"] if "messages" in row else row["conversations"])
+    answers = []
+    while chat and chat[-1]["role"] == "assistant":
+        answers.insert(0, chat.pop()["content"])
+    rest = {key: value for key, value in row.items() if key not in ("messages", "conversations")}
+    return {"answer": "\n".join(map(str, answers)), **rest, "prompt": chat}
+
+
+def _shared_prompt(row: dict) -> dict:
+    """Preferences that repeat the prompt in both answers -> prompt, chosen, rejected."""
+    chosen, rejected = _chat(row["chosen"]), _chat(row["rejected"])
+    shared = 0
+    while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
+        shared += 1
+    return {**_aside(row), "prompt": chosen[:shared], "chosen": chosen[shared:], "rejected": rejected[shared:]}
+
+
+def _chat_prompt(row: dict) -> dict:
+    """Text beside conversations, single messages, ShareGPT keys -> all conversations, the prompt said once."""
+    prompt = _turns(row["prompt"], "user")
+    sides = {name: _turns(row[name], "assistant") for name in CHAT_COLUMNS[1:4] if name in row}
+    if "chosen" in sides and sides["chosen"][0]["role"] != "assistant":
+        return _shared_prompt(row)
+    for name, turns in sides.items():
+        sides[name] = turns[len(prompt) :] if turns[: len(prompt)] == prompt else turns
+    return {**_aside(row), "prompt": prompt, **sides}
+
+
+TRANSFORMS = {
+    "sharegpt": _sharegpt,
+    "alpaca": _alpaca,
+    "question-answer": _question_answer,
+    "prompt-from-question": _prompt_from_question,
+    "prompt-from-messages": _prompt_from_messages,
+    "shared-prompt": _shared_prompt,
+    "chat-prompt": _chat_prompt,
+}
+
+
+def map_row(row: dict, mapping: dict) -> dict:
+    """`row` in the columns that the trainer takes: first `rename` {old: new}, then `transform`, by name."""
+    renamed = {mapping.get("rename", {}).get(key, key): value for key, value in row.items()}
+    transform = mapping.get("transform")
+    return TRANSFORMS[transform](renamed) if transform else renamed
+
+
+def problem_of(row: dict, mapping: dict, method: str) -> str:
+    """Why `row`, mapped, cannot train by `method`, or "". Trainers leave such rows out, as the report says."""
+    try:
+        return misfit(map_row(row, mapping), method)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        return f"{mapping.get('transform')} cannot read it ({type(error).__name__}: {error})"
+
+
+def misfit(row: dict, method: str) -> str:
+    """Why TRL (1.16) refuses a mapped row, trains it on nothing, or reads it wrongly; "" when it fits.
+
+    The rules are those of `_prepare_dataset` in each of TRL's trainers and of `trl.data_utils`: the columns
+    decide, `prompt` before `messages` before `text`, and a chat is a list of {role, content}.
+    """
+    if method == "sft" and "input_ids" in row:
+        return "" if row["input_ids"] else "empty 'input_ids'"
+    names = _columns_read(row, method)
+    missing = [name for name in names if name not in row]
+    if missing:
+        beside = " beside 'prompt', which TRL reads first" if names[0] == "prompt" and "prompt" in row else ""
+        return f"Missing {' and '.join(map(repr, missing))} column{'s' * (len(missing) > 1)}{beside}"
+    if "label" in names and row["label"] not in (True, False):  # 0 and 1 are equal to these
+        return f"'label' is {row['label']!r}, not true or false"
+    names = [name for name in names if name != "label"]
+    problems = (_content_problem(name, row[name], "image" in row or "images" in row) for name in names)
+    problem = next(filter(None, problems), "")
+    chats = {name: isinstance(row[name], list) for name in CHAT_COLUMNS if name in row and method != "grpo"}
+    if problem or len(set(chats.values())) > 1:
+        listed, plain = ([name for name in chats if chats[name] is kind] for kind in (True, False))
+        return problem or f"{', '.join(listed)} conversational, {', '.join(plain)} plain text: TRL needs one kind"
+    if method == "sft" and chats.get(names[-1]) and all(turn["role"] != "assistant" for turn in row[names[-1]]):
+        return f"no assistant turn in {names[-1]!r}"
+    if "chosen" in names and chats["chosen"]:
+        prompt, chosen, rejected = row.get("prompt"), row["chosen"], row["rejected"]
+        if prompt and chosen[: len(prompt)] == prompt:
+            return "'chosen' repeats the prompt"
+        if not prompt and method != "reward" and (chosen[0] != rejected[0] or min(len(chosen), len(rejected)) < 2):
+            return "'chosen' and 'rejected' share no prompt"
+    return ""
+
+
+def _columns_read(row: dict, method: str) -> list:
+    if method == "grpo":
+        return ["prompt"]
+    if method in ("dpo", "reward") or (method == "kto" and "chosen" in row and "rejected" in row):
+        return ["prompt", "chosen", "rejected"] if "prompt" in row else ["chosen", "rejected"]
+    if method == "kto":
+        return ["prompt", "completion", "label"]
+    if "prompt" in row:
+        return ["prompt", "completion"]
+    return ["messages" if isinstance(row.get("messages"), list) else "text"]
+
+
+def _content_problem(name: str, value, images: bool) -> str:
+    if not value or (isinstance(value, str) and not value.strip()):
+        return f"empty {name!r}"
+    if isinstance(value, str) and name != "messages":
+        return ""
+    if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value) or name == "text":
+        return f"{name!r} holds {type(value).__name__}, not text{' or messages' if name != 'text' else ''}"
+    for turn in value:
+        role, content = turn.get("role"), turn.get("content")
+        if role not in CHAT_ROLES:
+            keys = ", ".join(turn) if role is None else f"{role!r}"
+            return f"{name!r} has {'a message with the keys' if role is None else 'the role'} {keys}"
+        if content is None or (not str(content).strip() and role != "system"):
+            if not turn.get("tool_calls"):
+                return f"empty message in {name!r}"
+        elif not isinstance(content, str) and not images:
+            return f"{name!r} has a message whose content is {type(content).__name__}, not text"
+    return ""
+
+
+def prompt_text(row: dict) -> str:
+    """What the model is given in a mapped row: the prompt, or all turns before the last answer, or the text."""
+    given = row.get("prompt") or row.get("messages") or row.get("chosen") or row.get("text") or ""
+    if isinstance(given, str):
+        return given
+    turns = [turn for turn in given if turn["role"] != "system"]
+    if "prompt" not in row and turns and turns[-1]["role"] == "assistant":
+        turns = turns[:-1]
+    return "\n".join(str(turn.get("content") or "") for turn in turns)
+
+
+def group_of(row: dict, exact: bool = False) -> str:
+    """The group of a mapped row: rows whose prompts differ only in case, digits, punctuation and spaces.
+
+    Rows of one group go to one side of a split: a copy of a training row in the test set measures memory.
+    With `exact`, for data whose digits are the content (sums), only equal prompts make a group.
+    """
+    text = prompt_text(row)
+    if not exact:
+        text = " ".join(_re.findall(r"\w+", _re.sub(r"\d+", "0", text.lower())))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def is_held_out(group: str, fraction: float, seed: int) -> bool:
+    """Whether a group belongs to the held-out part: by its hash, so that added rows move no old one."""
+    draw = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big")
+    return draw / 2**64 < fraction
+
+
+def held_out(row: dict, split: dict) -> bool:
+    """Whether a mapped row belongs to the held-out part of a dataset report's `split` by group or prompt.
+
+    `split["same"]` {group: group} joins groups whose prompts are near duplicates, as the inspector found them.
+    """
+    group = group_of(row, exact=split["key"] == "prompt")
+    return is_held_out(split.get("same", {}).get(group, group), split["fraction"], split["seed"])
+
+
 # endregion skillpack:data
 
 # region skillpack:training
+import math
+import shutil
+import signal
+import time
+
+WHOLE = "whole"  # the file that is written into a checkpoint last: without it the checkpoint is a torso
+BAD_STEPS = 3  # steps with a loss that is not a number before the run is stopped
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint below `folder` that was written to its end; torsos of a killed run are deleted."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    for path in found:
+        if not (path / WHOLE).is_file():
+            log(f"{path.name} was not written to its end; deleted")
+            shutil.rmtree(path)
+    whole = [path for path in found if path.is_dir()]
+    return whole[-1] if whole else None
+
+
+def require_disk(folder: Path, needed_gb: float) -> None:
+    """Raises Failure when the disk that holds `folder` has less than `needed_gb` free."""
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free / 1e9
+    if free < needed_gb:
+        raise Failure(
+            f"{folder}: {free:.1f} GB free, the checkpoints and the model need about {needed_gb:.1f} GB",
+            "free disk space, or put the run elsewhere with --out",
+        )
+
+
+def load_model(model: dict, settings: dict):
+    """The base model in the plan's precision. Named dtypes only: a bare string would load in float32."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings["weights"]]
+    return AutoModelForCausalLM.from_pretrained(model["id"], revision=model.get("revision"), dtype=dtype)
+
+
+def load_tokenizer(model: dict):
+    """The tokenizer, with a padding token: eos where the model names none, since padding carries no loss."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model["id"], revision=model.get("revision"))
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def lora_config(settings: dict):
+    """PEFT's configuration of the plan's adapter, or None for full fine-tuning."""
+    if settings["lora"] is None:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(task_type="CAUSAL_LM", bias="none", **settings["lora"])
+
+
+def trainer_arguments(settings: dict, out: Path) -> dict:
+    """The TrainingArguments that every method shares, each spelled out where a default would lose work."""
+    return {
+        "output_dir": str(out / "checkpoints"),
+        "per_device_train_batch_size": settings["batch_size"],
+        "gradient_accumulation_steps": settings["accumulation"],
+        "max_steps": settings["steps"],
+        "learning_rate": settings["learning_rate"],
+        "warmup_steps": settings["warmup_steps"],
+        "lr_scheduler_type": "cosine",
+        "use_cpu": settings["device"] == "cpu",
+        "bf16": settings["precision"] == "bf16",  # TRL's default is True, which raises on a CPU or a T4
+        "fp16": settings["precision"] == "fp16",
+        "activation_checkpointing": settings["activation_checkpointing"],
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # the filter hides NaN behind a running mean
+        "save_strategy": "no",  # the run's guard saves by time, so that a short run has checkpoints too
+        "save_total_limit": 2,
+        "report_to": "none",  # the guard logs to trackio, where a failing dashboard cannot end the run
+        "seed": settings["seed"],
+        "dataloader_pin_memory": settings["device"] == "cuda",
+        "disable_tqdm": False,
+    }
+
+
+def run_guard(out: Path, settings: dict, tracker):
+    """The callback of a run: logs every step, saves by time, and stops for NaN, a signal or the deadline.
+
+    `tracker` is a function of (metrics, step). After training, `stopped` says why it ended early, or "".
+    """
+    from transformers import TrainerCallback
+
+    class RunGuard(TrainerCallback):
+        def __init__(self) -> None:
+            self.stopped, self.bad, self.started = "", 0, time.monotonic()
+            self.saved = self.stepped = self.started
+            self.previous: dict = {}
+
+        def on_train_begin(self, args, state, control, **kwargs):
+            log_file = out / "log.jsonl"
+            lines = log_file.read_text(encoding="utf-8").splitlines() if log_file.is_file() else []
+            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            write_atomic(log_file, "".join(line + "\n" for line in kept))
+            self.saved = self.stepped = time.monotonic()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self.previous[number] = signal.signal(number, self._on_signal)
+
+        def _on_signal(self, number, frame):
+            self.stopped = signal.Signals(number).name
+            log(f"{self.stopped}: saving a checkpoint, then stopping")
+
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            if "loss" not in (logs or {}):
+                return
+            now = time.monotonic()
+            entry = {"step": state.global_step, "seconds": now - self.stepped, "time": time.time(), **logs}
+            self.stepped = now
+            with (out / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+            tracker(logs, state.global_step)
+            self.bad = 0 if math.isfinite(logs["loss"]) else self.bad + 1
+            if self.bad >= BAD_STEPS:
+                self.stopped = f"the loss was not a number for {BAD_STEPS} steps"
+                control.should_training_stop = True
+
+        def on_step_end(self, args, state, control, **kwargs):
+            now = time.monotonic()
+            deadline = settings.get("deadline_seconds")
+            if deadline and now - self.started > deadline:
+                self.stopped = f"the deadline of {deadline:.0f} s"
+            if self.stopped:
+                control.should_training_stop = True
+            healthy = self.bad == 0  # a checkpoint of NaN weights would push a good one out
+            due = self.stopped or now - self.saved > settings["save_seconds"]
+            control.should_save = bool(healthy and due and state.global_step < state.max_steps)
+            return control
+
+        def on_save(self, args, state, control, **kwargs):
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
+            self.saved = time.monotonic()
+
+        def on_train_end(self, args, state, control, **kwargs):
+            for number, handler in self.previous.items():
+                signal.signal(number, handler)
+
+    return RunGuard()
+
+
+def start_tracker(project: str, name: str, config: dict):
+    """(log, finish) of a trackio run, or two functions that do nothing: a dashboard never ends a run.
+
+    Trackio writes to its own folder on this machine (TRACKIO_DIR); a Space is synced by its own command,
+    because the first push to a private Space, or of a LoRA run, raises (trackio 0.43).
+    """
+    try:
+        import trackio
+
+        trackio.init(project=project, name=name, config=config, resume="allow", embed=False)
+    except Exception as error:  # noqa: BLE001 - whatever a dashboard raises, the run goes on
+        log(f"warning: no dashboard: {type(error).__name__}: {error}")
+        return (lambda metrics, step: None), (lambda: None)
+    broken = []
+
+    def guarded(call):
+        try:
+            if not broken:
+                call()
+        except Exception as error:  # noqa: BLE001 - as above
+            broken.append(error)
+            log(f"warning: the dashboard stopped: {type(error).__name__}: {error}")
+
+    return (lambda metrics, step: guarded(lambda: trackio.log(metrics, step=step))), (lambda: guarded(trackio.finish))
+
+
+def paired_interval(before: list, after: list, draws: int = 4000, seed: int = 0) -> dict:
+    """Mean of (after - before) over rows, with the 95 % percentile interval of a paired bootstrap.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; rows are resampled in
+    pairs, so that what is hard for both models cancels. Lists of one length, at least one number each.
+    """
+    import numpy
+
+    differences = numpy.asarray(after, dtype=float) - numpy.asarray(before, dtype=float)
+    rng = numpy.random.default_rng(seed)
+    means = rng.choice(differences, size=(draws, len(differences))).mean(axis=1)
+    low, high = numpy.percentile(means, [2.5, 97.5])
+    return {"difference": float(differences.mean()), "low": float(low), "high": float(high)}
+
+
+def peak_memory_gb(device: str) -> float:
+    """The most memory (10^9 bytes) this process has held: of the GPU when it trains there, else resident."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 1e9
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e9 * (1 if sys.platform == "darwin" else 1024)  # macOS counts bytes, Linux kibibytes
+
+
+def versions(*packages: str) -> dict:
+    """Package -> installed version, for the record of a run."""
+    from importlib.metadata import version
+
+    return {"python": sys.version.split()[0]} | {package: version(package) for package in packages}
+
+
 # endregion skillpack:training
 
 CLOSED_SET = 16  # this many different short answers or fewer: the task is a choice, and is scored as one
 
 
 def load_splits(dataset: dict):
-    """(training rows, held-out rows) of the plan's dataset, mapped to TRL's columns, split as the report says."""
-    import datasets
+    """(training rows, held-out rows) of the plan's dataset, mapped to TRL's columns, split as the report says.
 
+    Rows that TRL would refuse, or would train on nothing, are left out and counted.
+    """
     split, mapping = dataset["split"], dataset["mapping"]
-    columns = ("messages", "prompt", "completion", "text")
 
     def prepare(rows):
-        names = rows.column_names
-        rows = rows.map(lambda row: map_row(row, mapping), remove_columns=names, desc="mapping rows")
-        return rows.select_columns([name for name in columns if name in rows.column_names])
+        fits = rows.filter(lambda row: not problem_of(row, mapping, "sft"), desc="checking rows")
+        if len(fits) < len(rows):
+            log(f"left out {len(rows) - len(fits)} of {len(rows)} rows that do not fit; inspect_dataset.py says why")
+        if not len(fits):
+            raise Failure("no row fits SFT", "run inspect_dataset.py on the dataset, and plan again", EXIT_USAGE)
+        mapped = fits.map(lambda row: map_row(row, mapping), remove_columns=fits.column_names, desc="mapping rows")
+        wanted = ("prompt", "completion") if "prompt" in mapped.column_names else ("messages", "text")
+        return mapped.select_columns([name for name in wanted if name in mapped.column_names])
 
     rows = prepare(open_rows(dataset["source"], streaming=False))
     if split["key"] == "given":
         return rows, prepare(open_rows({**dataset["source"], "split": split["held_out_split"]}, streaming=False))
     sides: dict = {True: [], False: []}
     for index, row in enumerate(rows):
-        sides[is_held_out(group_of(row), split["fraction"], split["seed"])].append(index)
+        sides[held_out(row, split)].append(index)
     if not sides[True] or not sides[False]:
         raise Failure(
             f"the split leaves {len(sides[False])} rows to train on and {len(sides[True])} held out",
             "change split.fraction or split.seed in the plan, or give more different rows",
             EXIT_USAGE,
         )
-    assert isinstance(rows, datasets.Dataset)
     return rows.select(sides[False]), rows.select(sides[True])
 
 
@@ -127,7 +702,7 @@ def closed_answers(train_rows, held_out_rows) -> list[str]:
     return sorted(answers) if len(answers) > 1 and tested <= answers else []
 
 
-def score(model, tokenizer, rows, choices: list[str], max_length: int, what: str) -> list[dict]:
+def score(model, tokenizer, rows, choices: list[str], settings: dict, what: str) -> list[dict]:
     """For every row: {loss: mean negative log-likelihood of the answer's tokens, tokens, correct or None}.
 
     In a task of choice, `correct` says whether the right answer is the likeliest of `choices` (the sum over its
@@ -138,14 +713,17 @@ def score(model, tokenizer, rows, choices: list[str], max_length: int, what: str
 
     model.eval()
     device, scores = model.device, []
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=settings["precision"] == "bf16")
     for row in tqdm(rows, desc=what, disable=not sys.stderr.isatty()):
         given, right = conversation(row)
         options = [right] + [
             option
-            for option in (choice if isinstance(right, str) else [{**right[0], "content": choice}] for choice in choices)
+            for option in (
+                choice if isinstance(right, str) else [{**right[0], "content": choice}] for choice in choices
+            )
             if option != right
         ]
-        encoded = [encode(tokenizer, given, option, max_length) for option in options]
+        encoded = [encode(tokenizer, given, option, settings["max_length"]) for option in options]
         prompt, answers = encoded[0][0], [answer for _, answer in encoded]
         if not prompt:  # plain text: every token but the first is predicted from those before it
             prompt, answers = answers[0][:1], [answers[0][1:]]
@@ -153,7 +731,7 @@ def score(model, tokenizer, rows, choices: list[str], max_length: int, what: str
         if not longest:
             continue
         padded = torch.tensor([a + [tokenizer.pad_token_id] * (longest - len(a)) for a in answers], device=device)
-        with torch.no_grad():
+        with torch.no_grad(), autocast:
             first = model(torch.tensor([prompt], device=device), use_cache=True)
             cache = first.past_key_values
             cache.batch_repeat_interleave(len(answers))
@@ -169,6 +747,7 @@ def score(model, tokenizer, rows, choices: list[str], max_length: int, what: str
 
 def compare(base: list[dict], tuned: list[dict], choices: list[str]) -> dict:
     """Base against tuned over the same rows, with intervals, for run.json."""
+
     def mean(scores, key):
         return sum(score[key] for score in scores) / len(scores)
 
@@ -178,7 +757,11 @@ def compare(base: list[dict], tuned: list[dict], choices: list[str]) -> dict:
         interval = paired_interval([s[key] for s in base], [s[key] for s in tuned])
         beyond = interval["high"] < 0 if better == "lower" else interval["low"] > 0
         document["metrics"]["accuracy" if key == "correct" else key] = {
-            "better": better, "base": mean(base, key), "tuned": mean(tuned, key), **interval, "beyond_interval": beyond,
+            "better": better,
+            "base": mean(base, key),
+            "tuned": mean(tuned, key),
+            **interval,
+            "beyond_interval": beyond,
         }
     return document
 
@@ -213,12 +796,12 @@ def main(argv: list[str]) -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     started = time.time()
     log(f"run {plan['name']} in {out}: loading rows")
-    train_rows, held_out = load_splits(plan["dataset"])
-    held_out = held_out.select(range(min(len(held_out), settings["held_out_rows"])))
+    train_rows, test_rows = load_splits(plan["dataset"])
+    test_rows = test_rows.select(range(min(len(test_rows), settings["held_out_rows"])))
     tokenizer = load_tokenizer(plan["model"])
-    choices = closed_answers(train_rows, held_out)
+    choices = closed_answers(train_rows, test_rows)
     train_rows, loss_fields = loss_columns(train_rows, tokenizer)
-    log(f"{len(train_rows)} rows to train on, {len(held_out)} held out, {len(choices) or 'open'} answers")
+    log(f"{len(train_rows)} rows to train on, {len(test_rows)} held out, {len(choices) or 'open'} answers")
 
     import torch
     from trl import SFTConfig, SFTTrainer
@@ -229,7 +812,7 @@ def main(argv: list[str]) -> int:
     if baseline.is_file():
         base_scores = json.loads(baseline.read_text())
     else:
-        base_scores = score(model, tokenizer, held_out, choices, settings["max_length"], "scoring the base model")
+        base_scores = score(model, tokenizer, test_rows, choices, settings, "scoring the base model")
         write_atomic(baseline, json.dumps(base_scores))
     tracker, finish_tracker = start_tracker(plan["name"], plan["name"], settings)
     guard = run_guard(out, settings, tracker)
@@ -282,7 +865,7 @@ def main(argv: list[str]) -> int:
         write_artifact(run_file, document)
         raise Failure(f"stopped by {guard.stopped} at step {trainer.state.global_step}", "run it again to continue")
     trainer.save_model(str(out / "model"))
-    tuned_scores = score(trainer.model, tokenizer, held_out, choices, settings["max_length"], "scoring the tuned model")
+    tuned_scores = score(trainer.model, tokenizer, test_rows, choices, settings, "scoring the tuned model")
     document["model_path"] = str(out / "model")
     document["comparison"] = compare(base_scores, tuned_scores, choices)
     document["seconds"] = time.time() - started
@@ -292,7 +875,7 @@ def main(argv: list[str]) -> int:
     for name, metric in document["comparison"]["metrics"].items():
         log(
             f"{name}: base {metric['base']:.3f}, tuned {metric['tuned']:.3f}, difference {metric['difference']:+.3f} "
-            f"[{metric['low']:+.3f}, {metric['high']:+.3f}] over {len(held_out)} held-out rows"
+            f"[{metric['low']:+.3f}, {metric['high']:+.3f}] over {len(test_rows)} held-out rows"
         )
     log(f"wrote {run_file}")
     if args.json:
