@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
@@ -73,7 +74,10 @@ class Gate:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                # Not uvicorn's own Date, which lags by a second: the client drops log lines that are later than it.
+                date = formatdate(usegmt=True).encode()
+                stamp = [(b"date", date), (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message["headers"], *stamp]
             await send(message)
 
         try:

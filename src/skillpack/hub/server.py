@@ -38,6 +38,7 @@ def make_server(hub: Hub, listener: socket.socket) -> uvicorn.Server:
         access_log=False,
         lifespan="on",
         server_header=False,
+        date_header=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=1 << 16,

@@ -31,7 +31,7 @@ MODULES = (
     "buckets",
     "jobs",
     "scheduled",
-    "datasets_server",
+    "viewer",
     "papers",
     "account",
     "resolve",
@@ -98,6 +98,7 @@ class Hub:
         self.root = root.resolve()
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.url = ""
+        self.isolated = False  # jobs run `uv run` with the real uv, which may download
         self.db = Database(self.root / "hub.sqlite3")
         self.store = Store(self.root / "blobs", self.root / "tmp")
         self.xorbs = Store(self.root / "xorbs", self.root / "tmp")
