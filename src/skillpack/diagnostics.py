@@ -1,9 +1,8 @@
 """Findings are values: frozen, comparable, sorted by place.
 
-These are named tuples and not dataclasses because their definition runs at every start of the command.
+These are named tuples and not dataclasses, and their annotations are not strings, because defining them is part
+of every start of the command.
 """
-
-from __future__ import annotations
 
 import enum
 from collections.abc import Iterable

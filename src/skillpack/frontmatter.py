@@ -5,8 +5,6 @@ depth; then the nodes are composed, and every scalar stays the text that was wri
 "1.10"; what a YAML reader would make of them is their `kind`.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 
@@ -27,7 +25,7 @@ MAX_DEPTH = 16
 class Field(NamedTuple):
     """A value with its place in the file. `kind` is str, int, float, bool, null, timestamp, seq or map."""
 
-    value: str | list[Field] | dict[str, Field]
+    value: str | list["Field"] | dict[str, "Field"]
     kind: str
     line: int
     column: int
