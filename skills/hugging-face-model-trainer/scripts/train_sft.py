@@ -27,6 +27,7 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 EXIT_OK, EXIT_NO, EXIT_USAGE, EXIT_FAILED, EXIT_UNCONFIRMED, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -119,14 +120,14 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
     return document
 
 
-def parser(doc: str, **kwargs: object) -> argparse.ArgumentParser:
+def parser(doc: str) -> argparse.ArgumentParser:
     """A parser whose --help is the script's docstring and the exit codes."""
     return argparse.ArgumentParser(
-        description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs
+        description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
 
 
-def run(main) -> int:
+def run(main: Callable[[list[str]], int]) -> int:
     """Calls `main(argv)` and turns what it raises into a message and an exit code."""
     try:
         return main(sys.argv[1:])

@@ -183,9 +183,7 @@ def start_tracker(project: str, name: str, config: dict):
             broken.append(error)
             log(f"warning: the dashboard stopped: {type(error).__name__}: {error}")
 
-    return (lambda metrics, step: guarded(lambda: trackio.log(metrics, step=step))), (
-        lambda: guarded(trackio.finish)
-    )
+    return (lambda metrics, step: guarded(lambda: trackio.log(metrics, step=step))), (lambda: guarded(trackio.finish))
 
 
 def paired_interval(before: list, after: list, draws: int = 4000, seed: int = 0) -> dict:
