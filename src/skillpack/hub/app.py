@@ -85,7 +85,11 @@ class Gate:
             scope["path"] = safe_path(raw_path.split(b"?")[0])
             connection = HTTPConnection(scope)
             if "authorization" in connection.headers:
-                scope.setdefault("state", {})["user"] = await run_in_threadpool(auth.authenticate, self.hub, connection)
+                state = scope.setdefault("state", {})
+                if scope["path"].startswith(("/cas/", "/v1/telemetry")):
+                    state["xet_token"] = connection.headers["authorization"].partition(" ")[2]
+                else:
+                    state["user"] = await run_in_threadpool(auth.authenticate, self.hub, connection)
             await self.app(scope, receive, tagged_send)
         except ClientDisconnect:
             log.info("client left: %s %s", scope["method"], scope["path"])
@@ -101,6 +105,7 @@ class Gate:
 async def _http_exception(request: Request, error: Exception) -> Response:
     refusal = as_hub_error(error)
     assert refusal is not None
+    log.info("refused %s %s: %s %s", request.method, request.url.path, refusal.status, refusal.message)
     return failure(refusal)
 
 

@@ -257,6 +257,10 @@ def _fetch(hub: Hub, request: Request, body: Any) -> Response:
     return StreamingResponse(chunks, 206 if "range" in request.headers else 200, headers, "application/octet-stream")
 
 
+async def _not_served(request: Request) -> Response:
+    raise not_found("The local Hub does not serve this call; clients use an older one")
+
+
 def _telemetry(hub: Hub, request: Request, body: Any) -> Any:
     return {}
 
@@ -267,5 +271,6 @@ def routes(hub: Hub) -> list[BaseRoute]:
         Route("/cas/{hub}/v1/shards", _put_shard, methods=["POST"]),
         endpoint("/cas/{hub}/v1/reconstructions/{hash}", _reconstruction),
         endpoint("/cas/{hub}/fetch", _fetch),
+        Route("/cas/{path:file}", _not_served, methods=["GET", "POST", "PUT"]),
         endpoint("/v1/telemetry", _telemetry, "POST"),
     ]
