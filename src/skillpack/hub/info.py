@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .state import Hub
 
 CARD_BYTES = 1 << 20
+ARXIV = re.compile(r"(?:arxiv\.org/(?:abs|pdf)/|(?:huggingface\.co|hf\.co)/papers/)(\d{4}\.\d{4,5})")
 HEADER_BYTES = 64 << 20
 PIPELINES = {
     "ForCausalLM": "text-generation",
@@ -120,7 +122,9 @@ def metadata(hub: Hub, repo: Repo, oid: str) -> dict[str, Any]:
         text = content.read_all(hub, readme.sha256).decode(errors="replace")
     card = front_matter(text)
     raw = _json_file(hub, files, "config.json")
-    config = {k: raw[k] for k in ("architectures", "model_type", "auto_map", "quantization_config") if k in raw}
+    config: dict[str, Any] = {
+        k: raw[k] for k in ("architectures", "model_type", "auto_map", "quantization_config") if k in raw
+    }
     tokenizer = _json_file(hub, files, "tokenizer_config.json")
     special = ("bos_token", "eos_token", "pad_token", "unk_token", "chat_template")
     kept = {k: tokenizer[k] for k in special if k in tokenizer}
@@ -150,6 +154,7 @@ def metadata(hub: Hub, repo: Repo, oid: str) -> dict[str, Any]:
         ("size_categories", "size_categories"),
     ):
         tags += [f"{prefix}:{value}" for value in _as_list(card.get(name))]
+    tags += [f"arxiv:{paper}" for paper in ARXIV.findall(text)]
     return {
         "cardData": card or None,
         "config": config or None,
@@ -164,6 +169,10 @@ def _sibling(path: str, entry: Entry, blobs: bool) -> dict[str, Any]:
         return {"rfilename": path}
     lfs = {"sha256": entry.sha256, "size": entry.size, "pointerSize": len(trees.pointer(entry.sha256, entry.size))}
     return {"rfilename": path, "blobId": entry.oid, "size": entry.size, **({"lfs": lfs} if entry.lfs else {})}
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _fields(hub: Hub, repo: Repo, oid: str, blobs: bool) -> dict[str, Callable[[], Any]]:
@@ -186,12 +195,12 @@ def _fields(hub: Hub, repo: Repo, oid: str, blobs: bool) -> dict[str, Callable[[
         "cardData": about["cardData"],
         "resourceGroup": None,
     }
-    found: dict[str, Callable[[], Any]] = {k: (lambda value=v: value) for k, v in constants.items()}
+    found: dict[str, Callable[[], Any]] = {name: partial(_same, value) for name, value in constants.items()}
     found["siblings"] = lambda: [_sibling(path, entry, blobs) for path, entry in files.items()]
     found["usedStorage"] = lambda: sum(entry.size for entry in files.values())
     if repo.type == "model":
         for name in ("config", "pipeline_tag", "library_name"):
-            found[name] = lambda value=about[name]: value
+            found[name] = partial(_same, about[name])
         found["safetensors"] = lambda: _safetensors(hub, files)
         found["model-index"] = lambda: (about["cardData"] or {}).get("model-index")
         found["baseModels"] = lambda: None

@@ -18,7 +18,7 @@ PROC = Path("/proc")
 def of_job(job_id: str) -> list[int]:
     """Process ids whose environment says `JOB_ID=<job_id>`."""
     marker = f"JOB_ID={job_id}".encode()
-    found = []
+    found: list[int] = []
     if not PROC.is_dir():
         return found
     for entry in PROC.iterdir():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
-from . import buckets, repos
+from . import auth, buckets, repos
 from .errors import HubError, bad_request
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def check_access(hub: Hub, request: Request, volumes: list[dict[str, Any]]) -> N
     """404 or 403, as the repo or bucket itself would answer, for a volume that the caller may not read."""
     for volume in volumes:
         if volume["type"] == "bucket":
-            buckets.readable(hub, request, volume["source"], write=not volume["readOnly"])
+            bucket = buckets.readable(hub, request, volume["source"])
+            if not volume["readOnly"]:
+                auth.require(request, bucket.namespace)
         else:
             repos.readable(hub, request, volume["type"], volume["source"])
 
