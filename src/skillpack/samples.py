@@ -110,7 +110,7 @@ def write_smollm(folder: Path) -> None:
     quantized = AutoModelForCausalLM.from_pretrained(source, gguf_file=WEIGHTS)
     config = quantized.config
     del config.quantization_config  # the weights are whole again, and a folder that says otherwise does not load
-    model = AutoModelForCausalLM.from_config(config)
+    model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
     model.load_state_dict(quantized.state_dict())
     tokenizer.save_pretrained(folder)
     model.to(torch.bfloat16).save_pretrained(folder)
@@ -138,7 +138,9 @@ def write_tiny_model(folder: Path, texts: list[str]) -> None:
             vocab_size=1024, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
         ),
     )
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=bpe, eos_token="<|im_end|>", pad_token="<|endoftext|>"
+    )
     tokenizer.chat_template = (
         "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
         "{{ message['content'] + '<|im_end|>\n' }}{% endfor %}"

@@ -296,6 +296,8 @@ def misfit(row: dict, method: str) -> str:
         return "" if row["input_ids"] else "empty 'input_ids'"
     names = _columns_read(row, method)
     missing = [name for name in names if name not in row]
+    if missing == ["text"]:
+        return "Missing 'messages', 'prompt' or 'text' column"
     if missing:
         beside = " beside 'prompt', which TRL reads first" if names[0] == "prompt" and "prompt" in row else ""
         return f"Missing {' and '.join(map(repr, missing))} column{'s' * (len(missing) > 1)}{beside}"
@@ -552,7 +554,7 @@ def start_tracker(project: str, name: str, config: dict):
     except Exception as error:  # noqa: BLE001 - whatever a dashboard raises, the run goes on
         log(f"warning: no dashboard: {type(error).__name__}: {error}")
         return (lambda metrics, step: None), (lambda: None)
-    broken = []
+    broken: list = []
 
     def guarded(call):
         try:

@@ -173,7 +173,7 @@ def start_tracker(project: str, name: str, config: dict):
     except Exception as error:  # noqa: BLE001 - whatever a dashboard raises, the run goes on
         log(f"warning: no dashboard: {type(error).__name__}: {error}")
         return (lambda metrics, step: None), (lambda: None)
-    broken = []
+    broken: list = []
 
     def guarded(call):
         try:
