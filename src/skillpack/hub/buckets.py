@@ -137,7 +137,7 @@ def ingest(hub: Hub, bucket_id: str, prefix: str, src: Path) -> int:
     bucket = _known(hub, bucket_id)
     below = prefix.strip("/") + "/" if prefix.strip("/") else ""
     known = {row["path"]: row for row in files(hub, bucket, below)}
-    added = []
+    added: list[tuple[object, ...]] = []
     for path in sorted(src.rglob("*")):
         if path.is_symlink() or not path.is_file():
             continue

@@ -56,7 +56,7 @@ def parse_shard(data: bytes) -> list[FileRecipe]:
     if data[:32] != _SHARD_MAGIC:
         raise bad_request("Not a shard")
     at = _RECORD
-    recipes = []
+    recipes: list[FileRecipe] = []
     while True:
         if at + _RECORD > len(data):
             raise bad_request("The shard ends inside its file section")

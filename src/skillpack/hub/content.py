@@ -203,7 +203,7 @@ def open_content(content: Content) -> BinaryIO:
         return content.path.open("rb")
     if isinstance(content, SmallContent):
         return io.BytesIO(content.data)
-    return io.BufferedReader(_Reader(content), CHUNK)
+    return io.BufferedReader(_Reader(content), CHUNK)  # type: ignore[type-var]
 
 
 def export(hub: Hub, sha256: str, destination: Path) -> None:

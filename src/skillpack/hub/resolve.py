@@ -72,7 +72,7 @@ def _xet_token(hub: Hub, request: Request, body: Any) -> Response:
 
 
 def routes(hub: Hub) -> list[BaseRoute]:
-    found = []
+    found: list[BaseRoute] = []
     for prefix in ("/{type:repotype}/{namespace}/{name}", "/{namespace}/{name}"):
         for verb in ("resolve", "raw"):
             found.append(endpoint(prefix + f"/{verb}/{{revision:rev}}/{{path:file}}", _resolve, "GET", "HEAD"))
