@@ -294,6 +294,8 @@ def misfit(row: dict, method: str) -> str:
         return "" if row["input_ids"] else "empty 'input_ids'"
     names = _columns_read(row, method)
     missing = [name for name in names if name not in row]
+    if missing == ["text"]:
+        return "Missing 'messages', 'prompt' or 'text' column"
     if missing:
         beside = " beside 'prompt', which TRL reads first" if names[0] == "prompt" and "prompt" in row else ""
         return f"Missing {' and '.join(map(repr, missing))} column{'s' * (len(missing) > 1)}{beside}"
@@ -551,31 +553,19 @@ def read_json(path: Path, limit: int):
                     f"write one row a line: jq -c '.[]' {path.name} > {path.stem}.jsonl",
                     EXIT_USAGE,
                 )
-            array = parse_json(path.read_bytes(), path, "")
+            array = parse_json(path.read_bytes(), path, "array")
             rows = [(f"row {number}", check_object(row, path, f"row {number}")) for number, row in enumerate(array, 1)]
             return [rows[index] for index in evenly(len(rows), limit)], len(rows)
         file.seek(0)
         total = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
-        file.seek(max(0, size - 1))
-        total += file.read() != b"\n"
-        everything = total <= limit and size <= KEPT_BYTES
-        rows, blocks = [], 1 if everything else BLOCKS
-        for block in bar(range(blocks), "reading"):
-            file.seek(size * block // blocks)
-            if block:
-                file.readline()  # the rest of a line that belongs to the block before
-            start, taken, line_number = file.tell(), 0, 0
-            while everything or (taken < -(-limit // blocks) and file.tell() - start < KEPT_BYTES // blocks):
-                offset = file.tell()
-                line = file.readline()
-                if not line or offset >= size * (block + 1) // blocks:
-                    break
-                line_number += 1
-                if line.strip():
-                    where = f"line {line_number}" if everything else f"byte {offset}"
-                    rows.append((where, check_object(parse_json(line, path, where), path, where)))
-                    taken += 1
-    return rows, len(rows) if everything else total
+        file.seek(0)
+        stride = max(1, -(-total // limit), size // KEPT_BYTES)
+        rows, number = [], 0
+        for number, line in enumerate(file, 1):
+            if (number - 1) % stride == 0 and line.strip():
+                where = f"line {number}"
+                rows.append((where, check_object(parse_json(line, path, where), path, where)))
+    return rows, len(rows) if stride == 1 else number
 
 
 def parse_json(data: bytes, path: Path, where: str):
@@ -584,8 +574,7 @@ def parse_json(data: bytes, path: Path, where: str):
     except UnicodeDecodeError:
         raise not_utf8(path) from None
     except (ValueError, RecursionError) as error:
-        place = f"{path}: {where}: " if where else f"{path}: "
-        raise Failure(f"{place}not JSON: {error}", "correct or delete it, one row a line", EXIT_USAGE) from None
+        raise Failure(f"{path}: {where}: not JSON: {error}", "correct or delete it", EXIT_USAGE) from None
 
 
 def check_object(row, path: Path, where: str) -> dict:
@@ -602,6 +591,7 @@ def open_splits(name: str, config: str | None, revision: str | None):
     from huggingface_hub.errors import HFValidationError, RevisionNotFoundError  # fmt: skip
 
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what it raises says the same
     if not Path(name).is_dir():
         try:  # one request, answered at once, where `datasets` retries for half a minute
             revision = HfApi().dataset_info(name, revision=revision, timeout=20).sha
@@ -840,8 +830,11 @@ class Tokenizer:
         ]  # a plain text ends with the end-of-text token that TRL adds
 
 
-def measure_tokens(rows: list[dict], method: str, counter, max_length: int) -> dict:
-    """The report's `tokens`; of a preference pair the longer answer is the row's length, and both carry loss."""
+def measure_tokens(rows: list[dict], method: str, counter, max_length: int) -> tuple[dict, int]:
+    """(the report's `tokens`, rows that the chat template refuses).
+
+    Of a preference pair the longer answer gives the row's length, and both carry loss.
+    """
     import numpy
 
     lengths, trained, masked = [], [], 0
@@ -866,10 +859,10 @@ def measure_tokens(rows: list[dict], method: str, counter, max_length: int) -> d
             trained.append(loss)
             masked += method != "grpo" and (loss <= 0 or all(given >= max_length for _, given, _ in mine))
     if not lengths:
-        return {"counted_with": counter.name, "mean": 0, "p50": 0, "p95": 0, "max": 0}
+        return {"counted_with": counter.name, "mean": 0, "p50": 0, "p95": 0, "max": 0}, len(rows)
     p50, p95 = numpy.percentile(lengths, [50, 95]).round().astype(int).tolist()
     cut = {str(at): 100 * sum(n > at for n in lengths) / len(lengths) for at in sorted({*LENGTHS, max_length})}
-    return {
+    tokens = {
         "counted_with": counter.name,
         "mean": round(sum(lengths) / len(lengths), 1),
         "p50": p50,
@@ -880,6 +873,7 @@ def measure_tokens(rows: list[dict], method: str, counter, max_length: int) -> d
         "trained_mean": round(sum(trained) / len(trained), 1),
         "fully_masked_rows": masked,
     }
+    return tokens, len(rows) - len(lengths)
 
 
 def near_duplicates(texts: dict[str, str], threshold: float = 0.6) -> dict[str, str]:
@@ -893,39 +887,33 @@ def near_duplicates(texts: dict[str, str], threshold: float = 0.6) -> dict[str, 
 
     import numpy
 
-    names, shingles = list(texts), []
+    shingles = []
     for text in bar(texts.values(), "near duplicates"):
         words = _re.findall(r"\w+", _re.sub(r"\d+", "0", text[:4000].lower()))[:200]
         single = numpy.array([zlib.crc32(word.encode("utf-8", "replace")) for word in words], dtype=numpy.uint32)
         shingles.append(numpy.unique(numpy.concatenate([single, single[:-1] * numpy.uint32(31) + single[1:]])))
     seen, counts = numpy.unique(numpy.concatenate(shingles), return_counts=True)
-    template = seen[counts > max(10, len(names) / 5)]
+    template = seen[counts > max(10, len(texts) / 5)]
     random = numpy.random.default_rng(0)
     factor = random.integers(1, 2**63, size=(64, 1), dtype=numpy.uint64) * numpy.uint64(2) + numpy.uint64(1)
-    signatures, buckets, parent = {}, {}, {}
-    for index, name in enumerate(names):
-        own = numpy.setdiff1d(shingles[index], template, assume_unique=True)
+    signatures, buckets, same = {}, {}, {}
+
+    def root(name: str) -> str:
+        while name in same:
+            name = same[name]
+        return name
+
+    for name, shingle in zip(texts, shingles, strict=True):
+        own = numpy.setdiff1d(shingle, template, assume_unique=True)
         if len(own) < 6:
             continue  # too short to say
-        signature = ((own.astype(numpy.uint64) * factor) >> numpy.uint64(32)).min(axis=1)
-        signatures[name] = signature
+        signatures[name] = ((own.astype(numpy.uint64) * factor) >> numpy.uint64(32)).min(axis=1)
         for band in range(32):
-            other = buckets.setdefault((band, signature[2 * band : 2 * band + 2].tobytes()), name)
-            if other != name and (signatures[other] == signature).mean() >= threshold:
-                while other in parent:
-                    other = parent[other]
-                mine = name
-                while mine in parent:
-                    mine = parent[mine]
-                if other != mine:
-                    parent[mine] = other
-    same = {}
-    for name in parent:
-        root = name
-        while root in parent:
-            root = parent[root]
-        same[name] = root
-    return same
+            other = buckets.setdefault((band, signatures[name][2 * band : 2 * band + 2].tobytes()), name)
+            alike = (signatures[other] == signatures[name]).mean() >= threshold
+            if alike and root(other) != root(name):
+                same[root(name)] = root(other)
+    return {name: root(name) for name in same}
 
 
 def find_groups(rows: list[dict]) -> tuple[dict, dict]:
@@ -1067,7 +1055,7 @@ def main(argv: list[str]) -> int:
         good = [{"text": "\n".join(str(value) for value in row.values() if value is not None)} for row in good]
     read_as = method if fits else "sft"
     counter = Tokenizer(args.model) if args.model else Estimate()
-    tokens = measure_tokens(good, read_as, counter, args.max_length)
+    tokens, refused = measure_tokens(good, read_as, counter, args.max_length)
     stats, split = find_groups(good)
     split = propose_split(good, stats, split, args.seed)
     disorder: Counter[str] = Counter()
@@ -1134,19 +1122,17 @@ def main(argv: list[str]) -> int:
         elif len({bool(row["label"]) for row in good}) == 1:
             warnings.append("every 'label' is the same: KTO needs good and bad answers")
     if args.model:
-        refused = counter.refused.most_common(1)
-        marks = "{% generation" in str(counter.tokenizer.chat_template)
-        count = len(good) - sum(1 for _ in good) if not refused else counter.refused.total()
+        template, reasons = counter.tokenizer.chat_template, counter.refused.most_common(1)
         report["chat_template"] = {
             "model": args.model,
-            "present": counter.tokenizer.chat_template is not None,
-            "refused": count,
-            "first_refusal": refused[0][0] if refused else None,
-            "marks_answers": marks,
+            "present": template is not None,
+            "refused": refused,
+            "first_refusal": reasons[0][0] if reasons else None,
+            "marks_answers": "{% generation" in str(template),
         }
         if refused:
-            warnings.append(f"the chat template of {args.model} refuses rows ({refused[0][0]})")
-            fits = fits and tokens["max"] > 0
+            warnings.append(f"the chat template of {args.model} refuses {refused} rows: {reasons[0][0]}")
+            fits = fits and refused < len(good)
     if not args.no_write:
         write_artifact(args.out, report)
     if args.json:

@@ -166,6 +166,8 @@ def misfit(row: dict, method: str) -> str:
         return "" if row["input_ids"] else "empty 'input_ids'"
     names = _columns_read(row, method)
     missing = [name for name in names if name not in row]
+    if missing == ["text"]:
+        return "Missing 'messages', 'prompt' or 'text' column"
     if missing:
         beside = " beside 'prompt', which TRL reads first" if names[0] == "prompt" and "prompt" in row else ""
         return f"Missing {' and '.join(map(repr, missing))} column{'s' * (len(missing) > 1)}{beside}"
