@@ -145,11 +145,13 @@ def _compose(source: str, first: int, problems: list[Problem]) -> yaml.Node | No
             if not repaired:
                 return None
             source = repaired
-        except yaml.reader.ReaderError as error:
-            before = source[: error.position]
-            message = f"the character U+{ord(source[error.position]):04X} may not occur in YAML"
+        except yaml.reader.ReaderError:
+            # Its position counts bytes with libyaml and characters without.
+            found = re.search(_NOT_YAML, source)
+            before = source[: found.start()] if found else ""
+            what = f"the character U+{ord(found[0]):04X}" if found else "a character"
             line, column = first + before.count("\n"), len(before) - before.rfind("\n")
-            _add(problems, "yaml-syntax", message, "remove it", line, column)
+            _add(problems, "yaml-syntax", f"{what} may not occur in YAML", "remove it", line, column)
             return None
     return None
 
@@ -177,9 +179,10 @@ def _within_budget(source: str, first: int, problems: list[Problem]) -> bool:
 
 
 def _refuse(problems: list[Problem], slug: str, what: str, first: int, event: yaml.Event) -> bool:
-    message = f"the frontmatter has {what}, which is not read"
+    message = f"the frontmatter has {what} and is not read further"
+    fix = "keep the fields few and flat" if slug == "yaml-budget" else "write the value itself"
     line, column = (event.start_mark.line, event.start_mark.column) if event.start_mark else (0, 0)
-    _add(problems, slug, message, "write the value out, without it", first + line, column + 1)
+    _add(problems, slug, message, fix, first + line, column + 1)
     return False
 
 
@@ -215,6 +218,7 @@ def _unquoted_colon(source: str, first: int, error: yaml.MarkedYAMLError, proble
     return "\n".join(lines)
 
 
+_NOT_YAML = r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _KEY_AND_VALUE = r"[ -]*(?P<key>[A-Za-z][\w-]*):[ \t]+(?P<value>[^\s\"'\[{|>&*!].*)"
 
 

@@ -137,7 +137,7 @@ def read_text(tree: Tree, name: str) -> str | None:
         tree.add(
             "encoding-utf-8",
             f"the byte 0x{data[error.start]:02x} is not UTF-8",
-            "save the file as UTF-8; it may be Latin-1 or Windows-1252 now",
+            "save the file as UTF-8 (it may be Latin-1 or Windows-1252 now)",
             path,
             line=before.count("\n") + 1,
             column=len(before) - before.rfind("\n"),
@@ -234,7 +234,7 @@ class _Search:
         if here is not None:
             if not here.contains(path):
                 message = "the link leads out of the skill's folder and was not followed"
-                here.add("link-leaves-skill", message, "put a copy of its target into the skill", path)
+                here.add("link-leaves-skill", message, "remove it, or put a copy of its target there", path)
         elif looking and entry.is_dir():
             if self._root.contains(path):
                 self._links.append(path)

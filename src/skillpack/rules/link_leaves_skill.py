@@ -2,7 +2,7 @@
 
 Why: an installed skill has no surroundings, and a link out of it can show an agent any file of the machine;
      installers refuse such links. The link is not followed here.
-Fix: put a copy of the target into the skill.
+Fix: remove the link, or put a copy of its target there.
 """
 
 from __future__ import annotations

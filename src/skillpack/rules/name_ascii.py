@@ -8,6 +8,7 @@ Fix: nothing has to be done; for the widest reach use a to z.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 
 from skillpack.diagnostics import NOTICE, Finding, quoted
@@ -18,7 +19,7 @@ from skillpack.skill import Skill
 @rule(severity=NOTICE)
 def check(skill: Skill) -> Iterator[Finding]:
     """A name that validators disagree about."""
-    name = skill.string("name") or ""
+    name = unicodedata.normalize("NFKC", skill.string("name") or "")
     if not name.isascii() and all(character.isalnum() or character == "-" for character in name):
         message = f"{quoted(name)} has letters beyond a-z: the reference library accepts it, other validators do not"
         yield skill.at("name", message, "for the widest reach use a-z")
