@@ -400,6 +400,30 @@ def test_a_model_without_a_tokenizer_is_named(tmp_path):
     assert "no tokenizer of" in refused(path, "--model", tmp_path / "nothing")
 
 
+# The Hub
+
+
+def test_a_dataset_of_the_hub_is_read_with_its_revision_pinned_and_its_test_split(hub, tmp_path):
+    api, name = hub.api(), f"{hub.user}/inspected-chats"
+    write_rows(tmp_path / "train.jsonl", [chat(question(n)) for n in range(100)])
+    write_rows(tmp_path / "test.jsonl", [chat(question(n)) for n in range(200, 220)])
+    api.create_repo(name, repo_type="dataset", private=True)
+    sha = api.upload_folder(repo_id=name, repo_type="dataset", folder_path=tmp_path).oid
+    report = json.loads(inspect(name, "--json", "--no-write", **hub.env()).stdout)
+    assert report["source"] == {"id": name, "config": None, "split": "train", "revision": sha}
+    assert report["rows"]["examined"] == report["rows"]["total"] == 100
+    assert report["split"]["held_out_split"] == "test"
+    assert "choose with --split: train, test" in refused(name, "--split", "dev", **hub.env())
+    assert "no revision 'none'" in refused(name, "--revision", "none", **hub.env())
+    stranger = hub.env(token=hub.add_token("inspect-stranger"))
+    message = refused(name, **stranger)  # private: the Hub does not say that it exists
+    assert f"no dataset {name} on the Hub for this account" in message and "HF_TOKEN" in message
+
+
+def test_a_dataset_that_is_not_on_the_hub_is_named(hub):
+    assert "no dataset some-org/none on the Hub" in refused("some-org/none", **hub.env())
+
+
 # What TRL does
 
 
