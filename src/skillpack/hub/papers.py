@@ -42,7 +42,7 @@ def _paper_id(text: str) -> str:
     return text
 
 
-def _find(hub: Hub, paper_id: str) -> dict[str, Any]:
+def find(hub: Hub, paper_id: str) -> dict[str, Any]:
     row = hub.db.one("SELECT data FROM papers WHERE id = ?", (paper_id,))
     if row is None:
         raise not_found(f"Paper {paper_id!r} is not indexed")
@@ -80,7 +80,7 @@ def _metadata(hub: Hub, paper_id: str, body: dict[str, Any]) -> dict[str, Any]:
             raise bad_request(f"arxiv/{paper_id}.json is not valid JSON: {error}") from error
         if not isinstance(source, dict) or not _text(source, "title"):
             raise bad_request(f"arxiv/{paper_id}.json must be an object with a title")
-    authors = []
+    authors: list[dict[str, Any]] = []
     for author in source.get("authors") or []:
         name = _text(author if isinstance(author, dict) else {"name": author}, "name")
         if name:
@@ -146,7 +146,7 @@ def _linked(hub: Hub, request: Request, paper_id: str, repo_type: str) -> list[d
 
 
 def _one(hub: Hub, request: Request, body: Any) -> Any:
-    paper = _find(hub, request.path_params["paper"])
+    paper = find(hub, request.path_params["paper"])
     for name, repo_type in (("Models", "model"), ("Datasets", "dataset"), ("Spaces", "space")):
         found = _linked(hub, request, paper["id"], repo_type)
         paper[f"linked{name}"] = found
@@ -214,7 +214,7 @@ def _daily(hub: Hub, request: Request, body: Any) -> Any:
 def _links(hub: Hub, request: Request, body: Any) -> Any:
     user = auth.signed_in(request)
     auth.require(request, user.name)
-    paper = _find(hub, request.path_params["paper"])
+    paper = find(hub, request.path_params["paper"])
     if user.name.lower() not in _authors_names(paper):
         raise forbidden("You are not allowed to update this paper: claim authorship first")
     for name in ("githubRepo", "projectPage", "organizationId"):
@@ -244,7 +244,7 @@ def _links(hub: Hub, request: Request, body: Any) -> Any:
 def _claim(hub: Hub, request: Request, body: Any) -> Any:
     user = auth.signed_in(request)
     auth.require(request, user.name)
-    paper = _find(hub, _paper_id(field(body, "paperId", str)))
+    paper = find(hub, _paper_id(field(body, "paperId", str)))
     target = field(body, "targetUserId", str, namespace_id(user.name))
     if target != namespace_id(user.name):
         raise forbidden("Authorization error: you can claim a paper for yourself only")
@@ -260,7 +260,7 @@ def _claim(hub: Hub, request: Request, body: Any) -> Any:
 
 
 def _markdown(hub: Hub, request: Request, body: Any) -> Any:
-    paper = _find(hub, request.path_params["paper"])
+    paper = find(hub, request.path_params["paper"])
     authors = ", ".join(author["name"] for author in paper["authors"])
     text = f"# {paper['title']}\n\n{authors}\n\n## Abstract\n\n{paper['summary']}\n"
     return Response(text, media_type="text/markdown; charset=utf-8")

@@ -257,7 +257,7 @@ def _info(hub: Hub, request: Request, body: Any) -> Any:
 
 def _size(hub: Hub, request: Request, body: Any) -> Any:
     chosen = _chosen(hub, request)
-    figures = []
+    figures: list[dict[str, Any]] = []
     for each in chosen:
         path = splits.parquet(hub, each)
         figures.append(
