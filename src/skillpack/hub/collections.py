@@ -134,6 +134,7 @@ def _list(hub: Hub, request: Request, body: Any) -> Response:
         described = _describe(hub, row)
         names = {f"{item['type']}s/{item['id']}" for item in described["items"]}
         if set(query.getlist("item")) <= names:
+            del described["position"]  # the client numbers them itself
             found.append({**described, "items": described["items"][:4]})
     part, headers = page(hub, request, found)
     return JSONResponse(list(part), headers=headers)

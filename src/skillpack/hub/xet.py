@@ -191,40 +191,60 @@ def _reconstruction(hub: Hub, request: Request, body: Any) -> Response:
         found = content.locate(hub, name)
         if found is None:
             raise not_found("No such file in Xet storage")
-        terms = _plain_terms(name, found.size)
-        size = found.size
+        terms, size = _plain_terms(name, found.size), found.size
     start, stop = byte_range(request, size) or (0, size)
-    answer: list[dict[str, Any]] = []
-    fetch: dict[str, list[dict[str, Any]]] = {}
+    kept: list[tuple[Term, list[int]]] = []  # the chunks that hold [start, stop), and their lengths
     offset = at = 0
     for term in terms:
-        lengths = _lengths(hub, term, plain)
         if at >= stop:
             break
-        first, last = None, term.start
+        lengths = _lengths(hub, term, plain)
+        inside = []
         for chunk, length in enumerate(lengths, term.start):
             if at + length > start and at < stop:
-                if first is None:
-                    first = chunk
-                    offset = offset if answer else start - at
-                last = chunk + 1
+                if not kept and not inside:
+                    offset = start - at
+                inside.append(chunk)
             at += length
-        if first is None:
-            continue
-        kept = lengths[first - term.start : last - term.start]
-        low, high = _on_disk(hub, term.xorb, first, last, kept, plain)
-        chunk_range = {"start": first, "end": last}
-        answer.append({"hash": _xorb_name(term.xorb), "unpacked_length": sum(kept), "range": chunk_range})
-        token = auth.sign(hub, {"for": "fetch", "xorb": term.xorb})
-        part = {
-            "range": chunk_range,
-            "url": f"{cas_url(hub)}/fetch?token={token}",
-            "url_range": {"start": low, "end": high - 1},
+        if inside:
+            part = lengths[inside[0] - term.start : inside[-1] + 1 - term.start]
+            kept.append((Term(term.xorb, inside[0], inside[-1] + 1, sum(part)), part))
+    return JSONResponse(
+        {
+            "offset_into_first_range": offset,
+            "terms": [
+                {
+                    "hash": _xorb_name(term.xorb),
+                    "unpacked_length": term.length,
+                    "range": {"start": term.start, "end": term.stop},
+                }
+                for term, _ in kept
+            ],
+            "fetch_info": _fetch_info(hub, kept, plain),
         }
-        parts = fetch.setdefault(_xorb_name(term.xorb), [])
-        if all(known["range"] != chunk_range for known in parts):
-            parts.append(part)
-    return JSONResponse({"offset_into_first_range": offset, "terms": answer, "fetch_info": fetch})
+    )
+
+
+def _fetch_info(hub: Hub, kept: list[tuple[Term, list[int]]], plain: bool) -> dict[str, list[dict[str, Any]]]:
+    """Where the chunks of each xorb are fetched. The client needs ranges of a xorb not to overlap."""
+    ranges: dict[str, list[list[int]]] = {}
+    lengths: dict[str, list[int]] = {}
+    for term, part in sorted(kept, key=lambda item: (item[0].xorb, item[0].start)):
+        found = ranges.setdefault(term.xorb, [])
+        if found and term.start < found[-1][1]:
+            found[-1][1] = max(found[-1][1], term.stop)
+        else:
+            found.append([term.start, term.stop])
+        lengths[term.xorb] = part  # plain content has one term a xorb
+    answer: dict[str, list[dict[str, Any]]] = {}
+    for xorb, found in ranges.items():
+        url = f"{cas_url(hub)}/fetch?token={auth.sign(hub, {'for': 'fetch', 'xorb': xorb})}"
+        for first, last in found:
+            low, high = _on_disk(hub, xorb, first, last, lengths[xorb], plain)
+            answer.setdefault(_xorb_name(xorb), []).append(
+                {"range": {"start": first, "end": last}, "url": url, "url_range": {"start": low, "end": high - 1}}
+            )
+    return answer
 
 
 def _plain_bytes(source: content.Content, number: int, start: int, stop: int) -> Iterator[bytes]:
