@@ -102,7 +102,7 @@ def find(path: str) -> list[Tree]:
     Raises UsageFailure when `path` does not exist or is a file of another name.
     """
     if not os.path.exists(path) and not os.path.islink(path):
-        raise UsageFailure(f"{quoted(path)} does not exist; name a folder of skills or a {SKILL_FILE}")
+        raise UsageFailure(f"{quoted(path, 400)} does not exist; name a folder of skills or a {SKILL_FILE}")
     path = os.path.normpath(path)
     if os.path.basename(path).lower() == SKILL_FILE.lower():
         folder, name = os.path.split(path)
@@ -110,7 +110,7 @@ def find(path: str) -> list[Tree]:
         search.enter(folder or os.curdir, 0, [], looking=False, named=name)
         return search.trees
     if not os.path.isdir(path):
-        raise UsageFailure(f"{quoted(path)} is neither a folder nor a {SKILL_FILE}")
+        raise UsageFailure(f"{quoted(path, 400)} is neither a folder nor a {SKILL_FILE}")
     search = _Search(path)
     search.enter(path, 0, [], looking=True)
     search.follow()
@@ -221,7 +221,7 @@ class _Search:
             for tree in inside:
                 tree.list(below)
             if entry.is_symlink():
-                self._link(entry, below, here, looking)
+                self._link(below, here, looking)
 
     def follow(self) -> None:
         """Enters those targets of links inside the root that the walk did not come by."""
@@ -230,12 +230,12 @@ class _Search:
             if target not in self._entered:
                 self.enter(target, 1, [], looking=True)
 
-    def _link(self, entry: os.DirEntry[str], path: str, here: Tree | None, looking: bool) -> None:
+    def _link(self, path: str, here: Tree | None, looking: bool) -> None:
         if here is not None:
             if not here.contains(path):
                 message = "the link leads out of the skill's folder and was not followed"
                 here.add("link-leaves-skill", message, "remove it, or put a copy of its target there", path)
-        elif looking and entry.is_dir():
+        elif looking and os.path.isdir(path):
             if self._root.contains(path):
                 self._links.append(path)
             else:
