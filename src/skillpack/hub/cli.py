@@ -47,10 +47,19 @@ def is_loopback(host: str) -> bool:
 @click.option("--user", default="me", show_default=True, help="Name of the user that the token belongs to.")
 @click.option("--token", envvar="SKILLPACK_HUB_TOKEN", default=None, help="Token to accept; made up when not given.")
 @click.option("--detach", is_flag=True, help="Serve in the background and return.")
+@click.option("--isolated", is_flag=True, help="Jobs run `uv run` with the real uv, which may download packages.")
 @click.option("--i-know", is_flag=True, help="Allow an address that other machines can reach.")
 @click.pass_context
 def hub(
-    context: click.Context, root: Path, port: int, host: str, user: str, token: str | None, detach: bool, i_know: bool
+    context: click.Context,
+    root: Path,
+    port: int,
+    host: str,
+    user: str,
+    token: str | None,
+    detach: bool,
+    isolated: bool,
+    i_know: bool,
 ) -> None:
     """Serve a Hugging Face Hub of your own, on this machine, with no account.
 
@@ -74,10 +83,12 @@ def hub(
         )
     try:
         if detach:
-            address, _ = server.spawn(root, user, port, token)
+            address, _ = server.spawn(root, user, port, token, isolated=isolated)
             click.echo(address.exports())
             return
-        server.serve(root, user, port, token, host, ready=lambda address: click.echo(address.exports()))
+        server.serve(
+            root, user, port, token, host, ready=lambda address: click.echo(address.exports()), isolated=isolated
+        )
     except (server.HubInUse, server.HubNotStarted, OSError) as error:
         click.echo(f"hub: {error}", err=True)
         sys.exit(CANNOT)
@@ -111,6 +122,24 @@ def status(context: click.Context, root: Path | None, as_json: bool) -> None:
     else:
         click.echo(f"running at {address.url} as {address.user}, process {address.pid} ({folder})")
     sys.exit(0 if address is not None else CANNOT)
+
+
+@hub.command()
+@inner_root
+@click.pass_context
+def page(context: click.Context, root: Path | None) -> None:
+    """Print a link that signs a browser in to the web pages; good for ten minutes. Exit code 3 when nothing runs."""
+    from .session import login_url
+    from .state import Hub
+
+    folder = _root(context, root)
+    address = server.running(folder)
+    if address is None:
+        click.echo(f"hub: not running ({folder})", err=True)
+        sys.exit(CANNOT)
+    opened = Hub(folder)
+    opened.url = address.url
+    click.echo(login_url(opened, address.user))
 
 
 @hub.command()

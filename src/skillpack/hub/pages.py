@@ -104,10 +104,10 @@ JOB = """<p class="crumbs"><a href="/">Home</a> / jobs / {owner} / {id}</p>
 <div><dt>Timeout</dt><dd>{timeout}</dd></div>
 <div><dt>Image (recorded, not used)</dt><dd>{image}</dd></div>
 </dl>
-<h2>Command</h2><pre class="command">{command}</pre>
-{details}
 <h2>Log <span class="note" id="live">{live}</span></h2>
-<pre id="log" class="log" data-events="{events}">{log}</pre>"""
+<pre id="log" class="log" data-events="{events}">{log}</pre>
+<h2>Command</h2><pre class="command">{command}</pre>
+{details}"""
 
 STYLE = """
 :root { --ink: #1d2433; --soft: #5b6577; --line: #dfe3ea; --back: #f6f7f9; --card: #fff; --link: #1a56b8; }
@@ -140,7 +140,7 @@ pre.log { background: #171c26; color: #e4e8ef; border-color: #171c26; max-height
   background: #e7e9ee; color: #444c5c; white-space: nowrap; vertical-align: middle; }
 .badge.completed { background: #d9f2e1; color: #17633a; } .badge.running { background: #dbe8fd; color: #1a4fa3; }
 .badge.error { background: #fbe0de; color: #99241b; } .badge.scheduling { background: #fdf0d3; color: #7b5608; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .7rem; margin: 1rem 0; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .7rem; margin: 1rem 0; }
 .facts div { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .5rem .8rem; }
 dt { color: var(--soft); font-size: .78rem; } dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
 .message { color: #99241b; margin: .2rem 0; } .message:empty { display: none; }

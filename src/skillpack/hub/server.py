@@ -137,6 +137,7 @@ def serve(
     token: str | None = None,
     host: str = LOCAL,
     ready: Callable[[Address], None] | None = None,
+    isolated: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called when requests are answered."""
     held = lock(root)
@@ -144,6 +145,7 @@ def serve(
         raise HubInUse(f"{root} is already being served; `skillpack hub status` says where")
     with held, bind(port, host) as listener:
         hub, token = open_hub(root, user, token)
+        hub.isolated = isolated
         server = make_server(hub, listener)
         address = Address(hub.url, user, token, os.getpid(), str(hub.root))
         where = root / "server.json"
@@ -166,7 +168,12 @@ def serve(
 
 
 def spawn(
-    root: Path, user: str = "me", port: int = 0, token: str | None = None, log: Path | None = None
+    root: Path,
+    user: str = "me",
+    port: int = 0,
+    token: str | None = None,
+    log: Path | None = None,
+    isolated: bool = False,
 ) -> tuple[Address, subprocess.Popen[bytes]]:
     """Serve from a process of its own, which outlives this one; its address once it answers."""
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -176,7 +183,10 @@ def spawn(
     log = log or root / "server.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "skillpack.hub", "--root", str(root), "--port", str(port), "--user", user],
+            [
+                *(sys.executable, "-m", "skillpack.hub", "--root", str(root), "--port", str(port), "--user", user),
+                *(["--isolated"] if isolated else []),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -87,7 +87,7 @@ async def _login(request: Request) -> Response:
         try:
             return _enter(hub, auth.verify(hub, key, "login")["user"], target)
         except HubError as error:
-            return _login_page(target, f"{error.message}. Ask `skillpack hub` for a new link.", error.status)
+            return _login_page(target, f"{error.message}. `skillpack hub page` prints a new link.", error.status)
     form = parse_qs((await read_body(request, 1 << 16)).decode("utf-8", "replace"))
     target = form.get("next", ["/"])[0]
     user = await run_in_threadpool(auth.resolve_token, hub, form.get("token", [""])[0].strip())
