@@ -27,7 +27,7 @@ def follow(hub: LocalHub, script: str, xet: bool, at_least: int, tmp_path: Path)
 
 @pytest.mark.parametrize("xet", [True, False], ids=["xet", "http"])
 def test_repos_do_what_the_client_expects(hub: LocalHub, xet: bool, tmp_path: Path) -> None:
-    follow(hub, "repos_steps.py", xet, 34, tmp_path)
+    follow(hub, "repos_steps.py", xet, 33, tmp_path)
 
 
 def test_buckets_do_what_the_client_expects(hub: LocalHub, tmp_path: Path) -> None:
