@@ -25,8 +25,6 @@ SKILLS = ROOT / "skills"
 GOAL = 1.25
 FIELDS = "---\nname: {name}\ndescription: Sorts numbers. Use when numbers are out of order.\n---\n"
 SAMPLE = FIELDS + "Run `sort`.\n" * 200
-    "---\nname: {name}\ndescription: Sorts numbers. Use when numbers are out of order.\n---\n" + "Run `sort`.\n" * 200
-)
 
 
 def seconds(command: list[str], environment: dict[str, str]) -> float:
