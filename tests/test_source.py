@@ -47,6 +47,12 @@ def test_a_tree_is_searched_but_for_hidden_folders_environments_and_dependencies
     ]
 
 
+def test_the_hidden_shelves_of_a_collection_are_searched(tmp_path: Path) -> None:
+    skill(tmp_path / "skills" / ".curated" / "a")
+    skill(tmp_path / "other" / ".curated" / "b")
+    assert found(tmp_path) == ["skills/.curated/a"]
+
+
 def test_a_hidden_folder_that_is_named_is_searched(tmp_path: Path) -> None:
     skill(tmp_path / ".cache" / "x")
     assert found(tmp_path / ".cache") == ["x"]

@@ -214,7 +214,8 @@ class _Search:
         for entry in entries:
             below = _join(path, entry.name)
             if entry.is_dir(follow_symlinks=False):
-                visible = not entry.name.startswith(".") or entry.name in CLIENT_FOLDERS
+                # Collections keep their skills on hidden shelves too: skills/.curated, skills/.system.
+                visible = entry.name[0] != "." or entry.name in CLIENT_FOLDERS or os.path.basename(path) == "skills"
                 if entry.name not in _NEVER_ENTERED and (inside or (looking and visible)):
                     self.enter(below, depth + 1, inside, looking=looking and visible)
                 continue
