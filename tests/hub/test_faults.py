@@ -283,8 +283,8 @@ def test_a_full_disk_is_507_and_the_server_lives(tmp_path: Path) -> None:
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(root)], check=False)
     if mounted.returncode != 0:
         pytest.skip("this machine does not let us mount a tmpfs")
+    address, process = server.spawn(root, "tester", log=tmp_path / "log")
     try:
-        address, process = server.spawn(root, "tester", log=tmp_path / "log")
         hub = LocalHub(address.url, address.token, root, "tester", tmp_path / "hf", address.pid)
         api = hub.api()
         api.create_repo("tester/full")
@@ -299,6 +299,8 @@ def test_a_full_disk_is_507_and_the_server_lives(tmp_path: Path) -> None:
         process.wait()
         assert not problems(root)
     finally:
+        process.kill()
+        process.wait()
         subprocess.run(["umount", "-l", str(root)], check=False)
 
 
