@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
@@ -112,8 +113,13 @@ class Runner:
 
     def _main(self, run: Run) -> None:
         home = folder(self.hub, run.job_id)
-        writer = LogWriter(log_path(self.hub, run.job_id), run.spec.get("secrets", {}).values())
         stage, message = "ERROR", "Internal error of the local Hub"
+        try:
+            writer = LogWriter(log_path(self.hub, run.job_id), run.spec.get("secrets", {}).values())
+        except OSError as error:
+            self.runs.pop(run.job_id, None)
+            finish(self.hub, run.job_id, stage, f"Failed to write the log of the job: {error.strerror}")
+            return
         try:
             self._attempts(run, writer, home)
         except _Ended as end:
@@ -226,8 +232,7 @@ class Runner:
                     if prefix + alias not in names:
                         file.write(f"127.0.0.1 {prefix}{alias}\n")
             if self._private_hosts is None:
-                probe = [*_launcher({"hosts": str(hosts)}), sys.executable, "-I", "-S", "-c", ""]
-                self._private_hosts = subprocess.run(probe, capture_output=True, timeout=30).returncode == 0
+                self._private_hosts = private_hosts_work(self.hub)
         if self._private_hosts:
             return hosts
         environment["HF_NETWORK_GROUP_HOSTNAME"] = "127.0.0.1"
@@ -306,6 +311,15 @@ class Runner:
                     return None
                 elif not open_:
                     run.stop.wait(POLL_S)
+
+
+def private_hosts_work(hub: Hub) -> bool:
+    """Whether a process may have its own /etc/hosts here (Linux, as root or with user namespaces)."""
+    with tempfile.NamedTemporaryFile("w", dir=hub.root, prefix="hosts-") as names:
+        names.write("127.0.0.1 localhost\n")
+        names.flush()
+        probe = [*_launcher({"hosts": names.name}), sys.executable, "-I", "-S", "-c", ""]
+        return subprocess.run(probe, capture_output=True, timeout=30).returncode == 0
 
 
 def _launcher(config: dict[str, Any]) -> list[str]:
