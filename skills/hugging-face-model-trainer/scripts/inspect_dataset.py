@@ -37,6 +37,7 @@ EXIT_CODES = """exit codes:
   4    would spend or publish: run again with --yes
   130  interrupted; run the same command to continue
 """
+RESULT = sys.stdout  # `run` sends what libraries print elsewhere, so that one document stays one document
 SECRET = re.compile(r"\b(hf_|sk-|api_org_|ghp_)[A-Za-z0-9_-]{8,}")
 
 
@@ -61,9 +62,14 @@ def log(message: str) -> None:
     print(redact(message), file=sys.stderr, flush=True)
 
 
+def say(text: str) -> None:
+    """The result, for a person, on standard output."""
+    print(redact(text), file=RESULT, flush=True)
+
+
 def emit(document: dict) -> None:
-    """The result as one JSON document on standard output."""
-    print(redact(json.dumps(document, indent=2, ensure_ascii=False)), flush=True)
+    """The result, for a machine, as one JSON document on standard output."""
+    say(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -118,15 +124,19 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
     return document
 
 
+class Parser(argparse.ArgumentParser):
+    def print_help(self, file=None) -> None:
+        super().print_help(file or RESULT)
+
+
 def parser(doc: str) -> argparse.ArgumentParser:
     """A parser whose --help is the script's docstring and the exit codes."""
-    return argparse.ArgumentParser(
-        description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return Parser(description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def run(main: Callable[[list[str]], int]) -> int:
     """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    sys.stdout = sys.stderr
     try:
         return main(sys.argv[1:])
     except Failure as failure:
@@ -906,7 +916,7 @@ def near_duplicates(texts: dict[str, str], threshold: float = 0.6) -> dict[str, 
     for name, shingle in zip(texts, shingles, strict=True):
         own = numpy.setdiff1d(shingle, template, assume_unique=True)
         if len(own) < 6:
-            continue  # too short to say
+            continue  # too short to tell
         signatures[name] = ((own.astype(numpy.uint64) * factor) >> numpy.uint64(32)).min(axis=1)
         for band in range(32):
             other = buckets.setdefault((band, signatures[name][2 * band : 2 * band + 2].tobytes()), name)
@@ -978,24 +988,24 @@ def type_name(values: list) -> str:
 def print_statistics(report: dict) -> None:
     rows, tokens, split = report["rows"], report["tokens"], report["split"]
     total = "an unknown number" if rows["total"] is None else f"{rows['total']:,}"
-    print(f"\nRecommended: {(report['recommended']['method'] or 'none').upper()}: {report['recommended']['why']}")
-    print(
+    say(f"\nRecommended: {(report['recommended']['method'] or 'none').upper()}: {report['recommended']['why']}")
+    say(
         f"Rows: {rows['examined']:,} examined of {total}; {rows['empty']} empty, {rows['misfits']} misfits, "
         f"{rows['duplicates']} duplicates, {rows['out_of_order']} with roles out of order"
     )
-    print(
+    say(
         f"Prompts: {rows['groups']:,} groups, the largest of {rows['largest_group']} rows; "
         f"{rows['near_duplicate_groups']} joined as near duplicates"
     )
-    print(f"Tokens: p50 {tokens['p50']}, p95 {tokens['p95']}, max {tokens['max']}; by {tokens['counted_with']}")
+    say(f"Tokens: p50 {tokens['p50']}, p95 {tokens['p95']}, max {tokens['max']}; by {tokens['counted_with']}")
     if "percent_cut" in tokens:
-        print("Cut: " + ", ".join(f"{percent} % at {at}" for at, percent in tokens["percent_cut"].items()))
-        print(
+        say("Cut: " + ", ".join(f"{percent} % at {at}" for at, percent in tokens["percent_cut"].items()))
+        say(
             f"Loss: {tokens['trained_mean']} tokens a row carry it; "
             f"{tokens['fully_masked_rows']} rows have none within {tokens['max_length']}"
         )
     side = split["held_out_split"] or f"{split['fraction']:.0%} by {split['key']}, seed {split['seed']}"
-    print(f"Split: {side}: {split['why']}")
+    say(f"Split: {side}: {split['why']}")
 
 
 def main(argv: list[str]) -> int:
@@ -1015,7 +1025,7 @@ def main(argv: list[str]) -> int:
     args = arguments.parse_args(argv)
     if args.max_rows < 1 or args.max_length < 1:
         raise Failure("--max-rows and --max-length are at least 1", "give a larger number", EXIT_USAGE)
-    say = (lambda text: None) if args.json else (lambda text: print(text, flush=True))
+    tell = (lambda text: None) if args.json else say
 
     path, tests, revision = Path(args.dataset).expanduser(), {}, None
     local_file = path.suffix in FILE_FORMATS or path.is_file() or path.is_absolute()
@@ -1037,13 +1047,13 @@ def main(argv: list[str]) -> int:
     columns = list(dict.fromkeys(key for _, row in rows for key in row))
     rows = [(where, {key: row.get(key) for key in columns}) for where, row in rows]  # as `datasets` fills them
 
-    say(f"Dataset validation for {name}:")
+    tell(f"Dataset validation for {name}:")
     verdicts = {}
     for method in METHODS:
         verdicts[method] = judge(rows, columns, method)
-        say(f"{method.upper()}: {verdicts[method]['verdict']}\n{verdicts[method]['reason']}")
+        tell(f"{method.upper()}: {verdicts[method]['verdict']}\n{verdicts[method]['reason']}")
         if "needs" in verdicts[method] and method == args.method:
-            say(f"Needs {verdicts[method]['needs']}")
+            tell(f"Needs {verdicts[method]['needs']}")
     recommended = recommend(verdicts, rows)
     method = args.method or recommended["method"]
     fits = method is not None and verdicts[method]["verdict"] != "INCOMPATIBLE"
@@ -1140,9 +1150,9 @@ def main(argv: list[str]) -> int:
     else:
         print_statistics(report)
         for warning in warnings:
-            print(f"Warning: {warning}")
+            say(f"Warning: {warning}")
         if not args.no_write:
-            print(f"Wrote {args.out}")
+            say(f"Wrote {args.out}")
     return EXIT_OK if fits else EXIT_NO
 
 

@@ -32,6 +32,7 @@ EXIT_CODES = """exit codes:
   4    would spend or publish: run again with --yes
   130  interrupted; run the same command to continue
 """
+RESULT = sys.stdout  # `run` sends what libraries print elsewhere, so that one document stays one document
 SECRET = re.compile(r"\b(hf_|sk-|api_org_|ghp_)[A-Za-z0-9_-]{8,}")
 
 
@@ -56,9 +57,14 @@ def log(message: str) -> None:
     print(redact(message), file=sys.stderr, flush=True)
 
 
+def say(text: str) -> None:
+    """The result, for a person, on standard output."""
+    print(redact(text), file=RESULT, flush=True)
+
+
 def emit(document: dict) -> None:
-    """The result as one JSON document on standard output."""
-    print(redact(json.dumps(document, indent=2, ensure_ascii=False)), flush=True)
+    """The result, for a machine, as one JSON document on standard output."""
+    say(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -113,15 +119,19 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
     return document
 
 
+class Parser(argparse.ArgumentParser):
+    def print_help(self, file=None) -> None:
+        super().print_help(file or RESULT)
+
+
 def parser(doc: str) -> argparse.ArgumentParser:
     """A parser whose --help is the script's docstring and the exit codes."""
-    return argparse.ArgumentParser(
-        description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return Parser(description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def run(main: Callable[[list[str]], int]) -> int:
     """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    sys.stdout = sys.stderr
     try:
         return main(sys.argv[1:])
     except Failure as failure:
@@ -381,7 +391,8 @@ def choose(model: dict, report: dict, machine: dict, args: argparse.Namespace) -
     else:
         need, mode, batch = min(tried)
         raise Failure(
-            f"nothing fits in {machine['memory_gb']:.1f} GB: {mode} with batch {batch} takes about {need:.1f} GB",
+            f"{model['id']} with {model['parameters'] / 1e9:.2f}B parameters does not fit: "
+            f"{mode} with batch {batch} takes about {need:.1f} GB, and there are {machine['memory_gb']:.1f} GB",
             "take a smaller model, shorten rows with --max-length, or use a machine with more memory",
             EXIT_NO,
         )
@@ -596,7 +607,7 @@ def main(argv: list[str]) -> int:
         log(text)
         emit(plan)
     else:
-        print(text)
+        say(text)
     log(f"wrote {args.out}; next: python scripts/train_{method}.py --plan {args.out}")
     return EXIT_OK
 

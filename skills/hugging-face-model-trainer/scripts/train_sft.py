@@ -39,6 +39,7 @@ EXIT_CODES = """exit codes:
   4    would spend or publish: run again with --yes
   130  interrupted; run the same command to continue
 """
+RESULT = sys.stdout  # `run` sends what libraries print elsewhere, so that one document stays one document
 SECRET = re.compile(r"\b(hf_|sk-|api_org_|ghp_)[A-Za-z0-9_-]{8,}")
 
 
@@ -63,9 +64,14 @@ def log(message: str) -> None:
     print(redact(message), file=sys.stderr, flush=True)
 
 
+def say(text: str) -> None:
+    """The result, for a person, on standard output."""
+    print(redact(text), file=RESULT, flush=True)
+
+
 def emit(document: dict) -> None:
-    """The result as one JSON document on standard output."""
-    print(redact(json.dumps(document, indent=2, ensure_ascii=False)), flush=True)
+    """The result, for a machine, as one JSON document on standard output."""
+    say(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -120,15 +126,19 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
     return document
 
 
+class Parser(argparse.ArgumentParser):
+    def print_help(self, file=None) -> None:
+        super().print_help(file or RESULT)
+
+
 def parser(doc: str) -> argparse.ArgumentParser:
     """A parser whose --help is the script's docstring and the exit codes."""
-    return argparse.ArgumentParser(
-        description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return Parser(description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def run(main: Callable[[list[str]], int]) -> int:
     """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    sys.stdout = sys.stderr
     try:
         return main(sys.argv[1:])
     except Failure as failure:
@@ -514,21 +524,16 @@ def run_guard(out: Path, settings: dict, tracker):
                 file.write(json.dumps(entry) + "\n")
             tracker(logs, state.global_step)
             self.bad = 0 if math.isfinite(logs["loss"]) else self.bad + 1
+            deadline = settings.get("deadline_seconds")
             if self.bad >= BAD_STEPS:
                 self.stopped = f"the loss was not a number for {BAD_STEPS} steps"
-                control.should_training_stop = True
-
-        def on_step_end(self, args, state, control, **kwargs):
-            now = time.monotonic()
-            deadline = settings.get("deadline_seconds")
-            if deadline and now - self.started > deadline:
+            elif deadline and now - self.started > deadline:
                 self.stopped = f"the deadline of {deadline:.0f} s"
-            if self.stopped:
-                control.should_training_stop = True
-            healthy = self.bad == 0  # a checkpoint of NaN weights would push a good one out
+            control.should_training_stop = bool(self.stopped) or control.should_training_stop
+            # Decided here and not at the step's end, where this step's loss is not known yet: a checkpoint of
+            # weights that are not numbers would push a good one out.
             due = self.stopped or now - self.saved > settings["save_seconds"]
-            control.should_save = bool(healthy and due and state.global_step < state.max_steps)
-            return control
+            control.should_save = bool(self.bad == 0 and due and state.global_step < state.max_steps)
 
         def on_save(self, args, state, control, **kwargs):
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
@@ -832,8 +837,10 @@ def main(argv: list[str]) -> int:
         peft_config=lora_config(settings),
         callbacks=[guard],
     )
-    trained = sum(label != -100 for row in trainer.get_train_dataloader() for label in row["labels"].flatten().tolist())
-    if not trained:
+    kept = len(trainer.train_dataset)  # TRL leaves out rows in which, once cut, no token carries loss
+    if kept < len(train_rows):
+        log(f"warning: in {len(train_rows) - kept} rows no token carries loss within {settings['max_length']} tokens")
+    if not kept:
         raise Failure(
             f"no token carries loss once rows are cut at {settings['max_length']} tokens",
             "raise settings.max_length in the plan, or look at the rows' answers",
@@ -854,8 +861,7 @@ def main(argv: list[str]) -> int:
         "status": "stopped" if guard.stopped else "completed",
         "stopped_by": guard.stopped,
         "steps": trainer.state.global_step,
-        "train_rows": len(train_rows),
-        "trained_tokens_per_epoch": trained,
+        "train_rows": kept,
         "train_seconds": sum(entry["seconds"] for entry in steps),
         "seconds": time.time() - started,
         "peak_memory_gb": peak_memory_gb(settings["device"]),

@@ -19,6 +19,7 @@ EXIT_CODES = """exit codes:
   4    would spend or publish: run again with --yes
   130  interrupted; run the same command to continue
 """
+RESULT = sys.stdout  # `run` sends what libraries print elsewhere, so that one document stays one document
 SECRET = re.compile(r"\b(hf_|sk-|api_org_|ghp_)[A-Za-z0-9_-]{8,}")
 
 
@@ -43,9 +44,14 @@ def log(message: str) -> None:
     print(redact(message), file=sys.stderr, flush=True)
 
 
+def say(text: str) -> None:
+    """The result, for a person, on standard output."""
+    print(redact(text), file=RESULT, flush=True)
+
+
 def emit(document: dict) -> None:
-    """The result as one JSON document on standard output."""
-    print(redact(json.dumps(document, indent=2, ensure_ascii=False)), flush=True)
+    """The result, for a machine, as one JSON document on standard output."""
+    say(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -100,15 +106,19 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
     return document
 
 
+class Parser(argparse.ArgumentParser):
+    def print_help(self, file=None) -> None:
+        super().print_help(file or RESULT)
+
+
 def parser(doc: str) -> argparse.ArgumentParser:
     """A parser whose --help is the script's docstring and the exit codes."""
-    return argparse.ArgumentParser(
-        description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return Parser(description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def run(main: Callable[[list[str]], int]) -> int:
     """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    sys.stdout = sys.stderr
     try:
         return main(sys.argv[1:])
     except Failure as failure:

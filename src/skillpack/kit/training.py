@@ -133,21 +133,16 @@ def run_guard(out: Path, settings: dict, tracker):
                 file.write(json.dumps(entry) + "\n")
             tracker(logs, state.global_step)
             self.bad = 0 if math.isfinite(logs["loss"]) else self.bad + 1
+            deadline = settings.get("deadline_seconds")
             if self.bad >= BAD_STEPS:
                 self.stopped = f"the loss was not a number for {BAD_STEPS} steps"
-                control.should_training_stop = True
-
-        def on_step_end(self, args, state, control, **kwargs):
-            now = time.monotonic()
-            deadline = settings.get("deadline_seconds")
-            if deadline and now - self.started > deadline:
+            elif deadline and now - self.started > deadline:
                 self.stopped = f"the deadline of {deadline:.0f} s"
-            if self.stopped:
-                control.should_training_stop = True
-            healthy = self.bad == 0  # a checkpoint of NaN weights would push a good one out
+            control.should_training_stop = bool(self.stopped) or control.should_training_stop
+            # Decided here and not at the step's end, where this step's loss is not known yet: a checkpoint of
+            # weights that are not numbers would push a good one out.
             due = self.stopped or now - self.saved > settings["save_seconds"]
-            control.should_save = bool(healthy and due and state.global_step < state.max_steps)
-            return control
+            control.should_save = bool(self.bad == 0 and due and state.global_step < state.max_steps)
 
         def on_save(self, args, state, control, **kwargs):
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
