@@ -46,9 +46,9 @@ def test_one_job_runs_two_processes_with_torchrun(hub: LocalHub) -> None:
 
 @pytest.mark.parametrize("where", ["shell", "python"])
 def test_two_jobs_of_a_group_meet_at_an_alias(hub: LocalHub, where: str) -> None:
-    from skillpack.hub.runner import private_hosts_work
+    from skillpack.hub.network import private_hosts_work
 
-    if where == "python" and not private_hosts_work(hub.state()):
+    if where == "python" and not private_hosts_work():
         # The name must come from the command then: see "Network groups" in docs/local-hub.md.
         where = "shell"
     group, port = f"train-{secrets.token_hex(3)}", free_port()
@@ -69,7 +69,7 @@ def test_two_jobs_of_a_group_meet_at_an_alias(hub: LocalHub, where: str) -> None
 
 
 def test_without_private_names_an_alias_in_the_command_becomes_the_address(hub: LocalHub) -> None:
-    from skillpack.hub.runner import ALIAS_IN_TEXT
+    from skillpack.hub.network import address_for_aliases
 
     text = "a ${HF_NETWORK_GROUP_PREFIX}head:29500 b $HF_NETWORK_GROUP_PREFIX c"
-    assert ALIAS_IN_TEXT.sub("127.0.0.1", text) == "a 127.0.0.1:29500 b $HF_NETWORK_GROUP_PREFIX c"
+    assert address_for_aliases(text) == "a 127.0.0.1:29500 b $HF_NETWORK_GROUP_PREFIX c"

@@ -61,6 +61,15 @@ def test_a_job_that_loses_its_server_ends_and_says_why(
         assert caught.value.response.status_code == 409
 
 
+def test_an_isolated_hub_gives_jobs_the_real_uv(tmp_path: Path, spawned: list[subprocess.Popen[bytes]]) -> None:
+    address, process = server.spawn(tmp_path / "root", "rose", isolated=True)
+    spawned.append(process)
+    api = HfApi(endpoint=address.url, token=address.token)
+    job = api.run_job(image="i", command=["uv", "--version"], namespace="rose")
+    shown = list(api.fetch_job_logs(job_id=job.id, namespace="rose", follow=True))
+    assert shown[0].endswith("uv installs what it needs") and shown[-1].startswith("uv 0.")
+
+
 def test_a_job_that_floods_its_log_is_cut_short_and_the_server_lives(tmp_path: Path) -> None:
     import skillpack.hub.joblog as joblog
     from skillpack.hub.joblog import LogWriter, read_from

@@ -198,6 +198,7 @@ def _delete(hub: Hub, request: Request, body: Any) -> Any:
     if row["stage"] not in runner.TERMINAL:
         raise HubError(409, "Cancel the job before you delete it")
     shutil.rmtree(runner.folder(hub, row["id"]), ignore_errors=True)
+    runner.of(hub).forget(row["id"])
     with hub.db.tx() as c:
         c.execute("UPDATE jobs SET stage = 'DELETED' WHERE id = ?", (row["id"],))
     return info(hub, find(hub, row["owner"], row["id"]))
@@ -205,13 +206,7 @@ def _delete(hub: Hub, request: Request, body: Any) -> Any:
 
 def _duplicate(hub: Hub, request: Request, body: Any) -> Any:
     row = _named(hub, request, write=True)
-    shown = json.loads(row["spec"])
-    spec = runner.of(hub).clear.get(row["id"])
-    if spec is None:
-        if shown["secrets"]:
-            raise jobspec.lost_secrets("job")
-        spec = shown
-    spec = {**spec, "labels": shown["labels"]}
+    spec = runner.of(hub).recall(row["id"], json.loads(row["spec"]), "job")
     volumes.check_access(hub, request, spec["volumes"])
     return create(hub, row["owner"], spec, {"type": "duplicated-job", "id": row["id"]})
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import selectors
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
@@ -23,7 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from . import hardware, processes, volumes
+from . import hardware, jobspec, network, processes, volumes
 from .errors import HubError
 from .joblog import LogWriter
 from .state import isoformat
@@ -41,9 +39,7 @@ KEPT_VARIABLES = (
 )  # fmt: skip
 LIMITS = {"CORE": 0, "NOFILE": 65_536}
 LIMIT_LABELS = {"rlimit-as-mb": "AS", "rlimit-data-mb": "DATA", "rlimit-fsize-mb": "FSIZE"}
-LAUNCHER = Path(__file__).with_name("launch.py")
 POLL_S = 0.1
-ALIAS_IN_TEXT = re.compile(r"\$(?:HF_NETWORK_GROUP_PREFIX|\{HF_NETWORK_GROUP_PREFIX\})(?=[a-z0-9-])[a-z0-9-]+")
 
 
 def folder(hub: Hub, job_id: str) -> Path:
@@ -81,14 +77,27 @@ class Runner:
     def __init__(self, hub: Hub):
         self.hub = hub
         self.runs: dict[str, Run] = {}
-        self.secrets: dict[str, dict[str, str]] = {}  # job or scheduled job id -> secrets
-        self.clear: dict[str, dict[str, Any]] = {}  # id -> the spec as it was posted
-        self._private_hosts: bool | None = None
-        self._lock = threading.Lock()
+        self._clear: dict[str, dict[str, Any]] = {}
+
+    def remember(self, id_: str, spec: dict[str, Any]) -> None:
+        """Keep the clear spec of a job or schedule that has secrets: what is stored is masked."""
+        if spec["secrets"]:
+            self._clear[id_] = spec
+
+    def forget(self, id_: str) -> None:
+        self._clear.pop(id_, None)
+
+    def recall(self, id_: str, stored: dict[str, Any], what: str) -> dict[str, Any]:
+        """The spec to run again; 409 when its secrets were lost to a restart."""
+        if not stored["secrets"]:
+            return stored
+        if id_ not in self._clear:
+            raise jobspec.lost_secrets(what)
+        return {**self._clear[id_], "labels": stored["labels"]}
 
     def submit(self, job_id: str, owner: str, spec: dict[str, Any]) -> None:
         run = Run(job_id, owner, spec)
-        self.clear[job_id] = spec
+        self.remember(job_id, spec)
         self.runs[job_id] = run
         run.thread = threading.Thread(target=self._main, args=(run,), name=f"job-{job_id}", daemon=True)
         run.thread.start()
@@ -125,7 +134,7 @@ class Runner:
         except _Ended as end:
             stage, message = end.stage, end.message or ""
         except HubError as error:
-            message = f"Failed to start the job: {error.message}"
+            message = f"Failed to run the job: {error.message}"
         except OSError as error:
             message = f"Failed to run the job: {error.strerror or error}"
         except Exception:
@@ -150,9 +159,9 @@ class Runner:
         mounted = volumes.mount(self.hub, spec.get("volumes", []), home / "volumes")
         environment = self._environment(run, home, mounted)
         command = [*spec["command"], *spec.get("arguments", [])]
-        hosts = self._network(run, environment)
+        hosts = network.join(self.hub, run.owner, spec.get("network"), environment)
         if spec.get("network") and hosts is None:
-            command = [ALIAS_IN_TEXT.sub("127.0.0.1", text) for text in command]
+            command = [network.address_for_aliases(text) for text in command]
         command = [mounted.rewrite(text) for text in command]
         writer.say(f"===== Job started at {isoformat(time.time())[:19].replace('T', ' ')} =====")
         for note in self._notes(spec, mounted):
@@ -209,37 +218,6 @@ class Runner:
         environment["JOB_ID"] = run.job_id
         return environment
 
-    def _network(self, run: Run, environment: dict[str, str]) -> Path | None:
-        """Join the job's network group: names in a hosts file that only its members see, if that works here."""
-        network = run.spec.get("network")
-        if not network:
-            return None
-        prefix = network["group"] + "-"
-        environment["HF_NETWORK_GROUP_PREFIX"] = prefix
-        environment["HF_NETWORK_GROUP_HOSTNAME"] = network["group"]
-        if sys.platform == "linux":
-            environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
-        hosts = self.hub.root / "networks" / f"{run.owner}.{network['group']}" / "hosts"
-        with self._lock:
-            if not hosts.exists():
-                hosts.parent.mkdir(parents=True, exist_ok=True)
-                system = Path("/etc/hosts")
-                known = system.read_text() if system.is_file() else "127.0.0.1 localhost\n"
-                hosts.write_text(f"{known.rstrip()}\n127.0.0.1 {network['group']}\n")
-            names = {line.split()[-1] for line in hosts.read_text().splitlines() if line.strip()}
-            with hosts.open("a") as file:  # appended in place: members that already run see it
-                for alias in network.get("aliases", []):
-                    if prefix + alias not in names:
-                        file.write(f"127.0.0.1 {prefix}{alias}\n")
-            if self._private_hosts is None:
-                self._private_hosts = private_hosts_work(self.hub)
-        if self._private_hosts:
-            return hosts
-        environment["HF_NETWORK_GROUP_HOSTNAME"] = "127.0.0.1"
-        for name, value in environment.items():
-            environment[name] = ALIAS_IN_TEXT.sub("127.0.0.1", value)
-        return None
-
     def _once(
         self,
         run: Run,
@@ -261,7 +239,7 @@ class Runner:
                 limits[name] = int(value) << 20
         config = {"limits": limits, "hosts": str(hosts) if hosts else None}
         process = subprocess.Popen(
-            [*_launcher(config), *command],
+            [*network.launcher(config), *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -311,19 +289,6 @@ class Runner:
                     return None
                 elif not open_:
                     run.stop.wait(POLL_S)
-
-
-def private_hosts_work(hub: Hub) -> bool:
-    """Whether a process may have its own /etc/hosts here (Linux, as root or with user namespaces)."""
-    with tempfile.NamedTemporaryFile("w", dir=hub.root, prefix="hosts-") as names:
-        names.write("127.0.0.1 localhost\n")
-        names.flush()
-        probe = [*_launcher({"hosts": names.name}), sys.executable, "-I", "-S", "-c", ""]
-        return subprocess.run(probe, capture_output=True, timeout=30).returncode == 0
-
-
-def _launcher(config: dict[str, Any]) -> list[str]:
-    return [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(config)]
 
 
 def _drain(stream: IO[bytes], writer: LogWriter, seconds: float = 1.0) -> None:

@@ -94,7 +94,7 @@ def _create(hub: Hub, request: Request, body: Any) -> Any:
     due = _next_run(schedule)
     scheduled_id = secrets.token_hex(12)
     initiator = {"type": "user", "id": jobs.namespace_id(user.name), "name": user.name}
-    runner.of(hub).clear[scheduled_id] = spec
+    runner.of(hub).remember(scheduled_id, spec)
     with hub.db.tx() as c:
         c.execute(
             "INSERT INTO scheduled_jobs (id, owner, initiator, spec, schedule, suspend, concurrency, created_at,"
@@ -131,7 +131,7 @@ def _delete(hub: Hub, request: Request, body: Any) -> Any:
     row = _named(hub, request)
     with hub.db.tx() as c:
         c.execute("DELETE FROM scheduled_jobs WHERE id = ?", (row["id"],))
-    runner.of(hub).clear.pop(row["id"], None)
+    runner.of(hub).forget(row["id"])
     return Response(status_code=204)
 
 
@@ -152,9 +152,6 @@ def _schedule(hub: Hub, request: Request, body: Any) -> Any:
 def _labels(hub: Hub, request: Request, body: Any) -> Any:
     row = _named(hub, request)
     labels = jobspec.check_labels(field(body, "labels", dict))
-    clear = runner.of(hub).clear
-    if row["id"] in clear:
-        clear[row["id"]] = {**clear[row["id"]], "labels": labels}
     return _update(hub, row, spec=json.dumps({**json.loads(row["spec"]), "labels": labels}))
 
 
@@ -169,11 +166,7 @@ def launch(hub: Hub, row: sqlite3.Row) -> dict[str, Any]:
     """Start one job of a scheduled job; 409 while another runs and concurrency is off."""
     if not row["concurrency"] and _still_running(hub, row):
         raise HubError(409, "A job of this schedule is still running, and concurrency is off")
-    spec = runner.of(hub).clear.get(row["id"])
-    if spec is None:
-        spec = json.loads(row["spec"])
-        if spec["secrets"]:
-            raise jobspec.lost_secrets("scheduled job")
+    spec = runner.of(hub).recall(row["id"], json.loads(row["spec"]), "scheduled job")
     job = jobs.create(hub, row["owner"], spec, {"type": "scheduled-job", "id": row["id"]})
     _update(hub, row, last_job_id=job["id"], last_job_at=time.time())
     return job

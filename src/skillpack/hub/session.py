@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SESSION_S = 30 * 24 * 3600
 LOGIN_S = 600
+RESERVED = ("api", "datasets-server", "local")  # a wrong address of an API is not the page of a repo
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
     " img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -114,6 +116,8 @@ def shown(path: str, handler: Callable[[Hub, Request], Response]) -> Route:
 
     async def call(request: Request) -> Response:
         hub = request.app.state.hub
+        if request.path_params.get("namespace") in RESERVED:
+            raise HTTPException(404, f"No such endpoint: {request.url.path}")
         try:
             return await run_in_threadpool(handler, hub, request)
         except HubError as error:
