@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import JobInfo, JobStage
+from huggingface_hub import HfApi, JobInfo, JobStage
 
 from tests.conftest import LocalHub
 
@@ -71,5 +72,24 @@ def test_two_jobs_of_a_group_meet_at_an_alias(hub: LocalHub, where: str) -> None
 def test_without_private_names_an_alias_in_the_command_becomes_the_address(hub: LocalHub) -> None:
     from skillpack.hub.network import address_for_aliases
 
-    text = "a ${HF_NETWORK_GROUP_PREFIX}head:29500 b $HF_NETWORK_GROUP_PREFIX c"
-    assert address_for_aliases(text) == "a 127.0.0.1:29500 b $HF_NETWORK_GROUP_PREFIX c"
+    text = "a ${HF_NETWORK_GROUP_PREFIX}head:29500 b $HF_NETWORK_GROUP_PREFIX c $HF_NETWORK_GROUP_PREFIXhead"
+    expected = "a 127.0.0.1:29500 b $HF_NETWORK_GROUP_PREFIX c $HF_NETWORK_GROUP_PREFIXhead"
+    assert address_for_aliases(text) == expected
+
+
+def test_without_private_names_a_job_still_reaches_the_alias(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from skillpack.hub import auth, network
+    from skillpack.hub.server import ThreadServer
+
+    monkeypatch.setattr(network, "private_hosts_work", lambda: False)
+    with ThreadServer(tmp_path) as server:
+        auth.add_namespace(server.hub, "rose")
+        api = HfApi(endpoint=server.url, token=auth.add_token(server.hub, "rose"))
+        job = api.run_job(
+            image="i",
+            command=["sh", "-c", "echo at ${HF_NETWORK_GROUP_PREFIX}head:80 $HF_NETWORK_GROUP_HOSTNAME"],
+            network_group="train",
+            namespace="rose",
+        )
+        shown = list(api.fetch_job_logs(job_id=job.id, namespace="rose", follow=True))
+    assert shown[-1] == "at 127.0.0.1:80 127.0.0.1"

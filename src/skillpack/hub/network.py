@@ -2,7 +2,7 @@
 
 A name is the prefix and an alias, and nothing on a machine resolves it. So the members of a group see a hosts
 file of their own as /etc/hosts, where Linux lets a process have one (as root, or with user namespaces).
-Elsewhere `${HF_NETWORK_GROUP_PREFIX}alias` is replaced by the address in the command and the environment.
+Elsewhere `${HF_NETWORK_GROUP_PREFIX}alias` is replaced by the address in the command.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 ADDRESS = "127.0.0.1"
-ALIAS_IN_TEXT = re.compile(r"\$(?:HF_NETWORK_GROUP_PREFIX|\{HF_NETWORK_GROUP_PREFIX\})(?=[a-z0-9-])[a-z0-9-]+")
+ALIAS_IN_TEXT = re.compile(r"\$\{HF_NETWORK_GROUP_PREFIX\}[a-z0-9-]+")
 _JOINING = threading.Lock()
 
 
@@ -56,8 +56,6 @@ def join(hub: Hub, owner: str, network: dict[str, Any] | None, environment: dict
         environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
     if not private_hosts_work():
         environment["HF_NETWORK_GROUP_HOSTNAME"] = ADDRESS
-        for name, value in environment.items():
-            environment[name] = address_for_aliases(value)
         return None
     environment["HF_NETWORK_GROUP_HOSTNAME"] = group
     hosts = hub.root / "networks" / f"{owner}.{group}" / "hosts"
