@@ -411,6 +411,7 @@ BLOCKS = 32  # places of a large source that rows are taken from
 KEPT_BYTES = 64 << 20  # of rows in memory: as Python objects they take several times that
 DECODED_ROWS = 2_000_000  # of a large Parquet or CSV file, so that a first answer never waits for all of it
 ARRAY_BYTES = 100 << 20  # a JSON array is parsed whole
+COUNTED_CHARACTERS = 16_000_000  # that a tokenizer is given, some 15 s of work; longer samples are thinned out
 LONG_TEXT = 200_000  # characters; of a longer text this much is counted, and the rest in proportion
 TEST_SPLITS = ("test", "validation", "valid", "eval", "dev")
 NEEDS = {
@@ -499,7 +500,8 @@ def read_parquet(path: Path, limit: int):
             count, kept, position = groups[index].num_rows, 0, 0
             window = count if everything else min(count, DECODED_ROWS // len(chosen))
             wanted = {window * i // n for n in [min(window, -(-limit // len(chosen)))] for i in range(n)}
-            size = max(1, min(1024, (16 << 20) * count // max(1, groups[index].total_byte_size)))
+            quota = KEPT_BYTES // len(chosen)
+            size = max(1, min(1024, quota * count // max(1, 4 * groups[index].total_byte_size)))
             for batch in file.iter_batches(size, row_groups=[index], use_threads=False):
                 hits = [i for i in range(len(batch)) if position + i in wanted]
                 if hits:
@@ -510,7 +512,7 @@ def read_parquet(path: Path, limit: int):
                         for i, row in zip(hits, taken.to_pylist(), strict=True)
                     ]
                 position += len(batch)
-                if position >= window or (kept > KEPT_BYTES // len(chosen) and not everything):
+                if position >= window or (kept > quota and not everything):
                     break
     except (pyarrow.ArrowException, OSError) as error:
         raise Failure(f"{path}: not readable as Parquet: {error}", "write the file again", EXIT_USAGE) from None
@@ -785,6 +787,7 @@ def out_of_order(turns: list, answered: bool) -> str:
 class Estimate:
     """Counts tokens without a tokenizer: one per 4 ASCII characters, one per other character, 5 per turn."""
 
+    limit = sys.maxsize
     name = "an estimate: 1 token per 4 ASCII characters, 1 per other character, 5 per turn (give --model to count)"
     refused: Counter = Counter()  # noqa: RUF012 - nothing refuses an estimate
 
@@ -801,6 +804,8 @@ class Estimate:
 
 class Tokenizer:
     """Counts tokens as the model sees them, conversations through its chat template."""
+
+    limit = COUNTED_CHARACTERS
 
     def __init__(self, model: str) -> None:
         import logging
@@ -847,9 +852,20 @@ def measure_tokens(rows: list[dict], method: str, counter, max_length: int) -> t
     """
     import numpy
 
+    sizes = [min(LONG_TEXT, len(str(row))) for row in rows]
+    if sum(sizes) > counter.limit:
+        thinned = {*evenly(len(rows), max(1, len(rows) * counter.limit // sum(sizes))), sizes.index(max(sizes))}
+        rows, sizes = ([of[index] for index in sorted(thinned)] for of in (rows, sizes))
+    batches: list[list[dict]] = []
+    room = 0
+    for row, size in zip(rows, sizes, strict=True):
+        if size > room or len(batches[-1]) == 256:
+            batches.append([])
+            room = max(size, 500_000)  # characters: what a tokenizer answers takes a hundred times their size
+        batches[-1].append(row)
+        room -= size
     lengths, trained, masked = [], [], 0
-    for start in bar(range(0, len(rows), 256), "counting tokens"):
-        batch = rows[start : start + 256]
+    for batch in bar(batches, "counting tokens"):
         pairs = [(i, pair) for i, row in enumerate(batch) if "input_ids" not in row for pair in sequences(row, method)]
         wholes = counter.count([given + answer for _, (given, answer) in pairs])
         givens = counter.count([given for _, (given, _) in pairs])
@@ -869,11 +885,12 @@ def measure_tokens(rows: list[dict], method: str, counter, max_length: int) -> t
             trained.append(loss)
             masked += method != "grpo" and (loss <= 0 or all(given >= max_length for _, given, _ in mine))
     if not lengths:
-        return {"counted_with": counter.name, "mean": 0, "p50": 0, "p95": 0, "max": 0}, len(rows)
+        return {"counted_with": counter.name, "rows": len(rows), "mean": 0, "p50": 0, "p95": 0, "max": 0}, len(rows)
     p50, p95 = numpy.percentile(lengths, [50, 95]).round().astype(int).tolist()
     cut = {str(at): 100 * sum(n > at for n in lengths) / len(lengths) for at in sorted({*LENGTHS, max_length})}
     tokens = {
         "counted_with": counter.name,
+        "rows": len(rows),
         "mean": round(sum(lengths) / len(lengths), 1),
         "p50": p50,
         "p95": p95,
@@ -997,7 +1014,10 @@ def print_statistics(report: dict) -> None:
         f"Prompts: {rows['groups']:,} groups, the largest of {rows['largest_group']} rows; "
         f"{rows['near_duplicate_groups']} joined as near duplicates"
     )
-    say(f"Tokens: p50 {tokens['p50']}, p95 {tokens['p95']}, max {tokens['max']}; by {tokens['counted_with']}")
+    say(
+        f"Tokens of {tokens['rows']:,} rows: p50 {tokens['p50']}, p95 {tokens['p95']}, max {tokens['max']}; "
+        f"by {tokens['counted_with']}"
+    )
     if "percent_cut" in tokens:
         say("Cut: " + ", ".join(f"{percent} % at {at}" for at, percent in tokens["percent_cut"].items()))
         say(
@@ -1142,7 +1162,7 @@ def main(argv: list[str]) -> int:
         }
         if refused:
             warnings.append(f"the chat template of {args.model} refuses {refused} rows: {reasons[0][0]}")
-            fits = fits and refused < len(good)
+            fits = fits and refused < tokens["rows"]
     if not args.no_write:
         write_artifact(args.out, report)
     if args.json:
