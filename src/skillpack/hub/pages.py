@@ -135,7 +135,8 @@ tr:last-child td { border-bottom: 0; }
 code, pre { font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; margin: 0;
   overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
-pre.log { background: #171c26; color: #e4e8ef; border-color: #171c26; color-scheme: dark; max-height: 34rem; min-height: 6rem; }
+pre.log { background: #171c26; color: #e4e8ef; border-color: #171c26; color-scheme: dark;
+  max-height: 34rem; min-height: 6rem; }
 .badge { display: inline-block; border-radius: 999px; padding: 0 .6rem; font-size: .75rem; font-weight: 600;
   background: #e7e9ee; color: #444c5c; white-space: nowrap; vertical-align: middle; }
 .badge.completed { background: #d9f2e1; color: #17633a; } .badge.running { background: #dbe8fd; color: #1a4fa3; }
