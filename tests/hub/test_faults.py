@@ -304,6 +304,22 @@ def test_a_full_disk_is_507_and_the_server_lives(tmp_path: Path) -> None:
         subprocess.run(["umount", "-l", str(root)], check=False)
 
 
+def test_too_many_requests_are_429_with_the_time_to_wait(tmp_path: Path) -> None:
+    from huggingface_hub.utils import parse_ratelimit_headers
+
+    address, process = server.spawn(tmp_path / "hub", "tester", rate_limit=5)
+    try:
+        hub = LocalHub(address.url, address.token, tmp_path / "hub", "tester", tmp_path / "hf", address.pid)
+        answers = [call(hub, "GET", "/api/whoami-v2") for _ in range(12)]
+        refused = [headers for status, headers, _ in answers if status == 429]
+        assert 1 <= len(refused) <= 7
+        told = parse_ratelimit_headers(refused[0])
+        assert told is not None and told.remaining == 0 and 0 < told.reset_in_seconds <= 60 and told.limit == 5
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def test_the_server_stays_up_through_all_of_this(hub: LocalHub) -> None:
     assert hub.api().whoami()["name"] == hub.user
     os.kill(hub.pid, 0)

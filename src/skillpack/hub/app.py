@@ -84,6 +84,7 @@ class Gate:
             raw_path = scope.get("raw_path") or scope["path"].encode()
             scope["path"] = safe_path(raw_path.split(b"?")[0])
             connection = HTTPConnection(scope)
+            self.hub.limit.check(connection.headers.get("authorization", ""))
             if "authorization" in connection.headers:
                 state = scope.setdefault("state", {})
                 if scope["path"].startswith(("/cas/", "/v1/telemetry")):

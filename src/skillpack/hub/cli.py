@@ -33,6 +33,10 @@ root_option = click.option(
 )
 
 
+def _announce(address: server.Address) -> None:
+    click.echo(address.exports())
+
+
 def is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -48,6 +52,9 @@ def is_loopback(host: str) -> bool:
 @click.option("--token", envvar="SKILLPACK_HUB_TOKEN", default=None, help="Token to accept; made up when not given.")
 @click.option("--detach", is_flag=True, help="Serve in the background and return.")
 @click.option("--isolated", is_flag=True, help="Jobs run `uv run` with the real uv, which may download packages.")
+@click.option(
+    "--rate-limit", type=click.IntRange(0), default=0, show_default="none", help="Requests a minute, then 429."
+)
 @click.option("--i-know", is_flag=True, help="Allow an address that other machines can reach.")
 @click.pass_context
 def hub(
@@ -59,6 +66,7 @@ def hub(
     token: str | None,
     detach: bool,
     isolated: bool,
+    rate_limit: int,
     i_know: bool,
 ) -> None:
     """Serve a Hugging Face Hub of your own, on this machine, with no account.
@@ -81,14 +89,14 @@ def hub(
             f"{host} can be reached from other machines, and jobs run commands on this one. "
             "Use 127.0.0.1, or repeat with --i-know."
         )
+    if detach and host != server.LOCAL:
+        raise click.UsageError("--detach serves 127.0.0.1 only; serve another address in the foreground")
     try:
         if detach:
-            address, _ = server.spawn(root, user, port, token, isolated=isolated)
+            address, _ = server.spawn(root, user, port, token, isolated=isolated, rate_limit=rate_limit)
             click.echo(address.exports())
             return
-        server.serve(
-            root, user, port, token, host, ready=lambda address: click.echo(address.exports()), isolated=isolated
-        )
+        server.serve(root, user, port, token, host, _announce, isolated, rate_limit)
     except (server.HubInUse, server.HubNotStarted, OSError) as error:
         click.echo(f"hub: {error}", err=True)
         sys.exit(CANNOT)

@@ -77,7 +77,7 @@ class Check:
         if oid in self._trees:
             return self._trees[oid]
         try:
-            tree = trees.load(self.hub.db.connection(), oid)
+            tree = trees.read(self.hub.db.connection(), oid)
         except (LookupError, ValueError):
             self._trees[oid] = False
             return False

@@ -138,14 +138,21 @@ def serve(
     host: str = LOCAL,
     ready: Callable[[Address], None] | None = None,
     isolated: bool = False,
+    rate_limit: int = 0,
 ) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called when requests are answered."""
     held = lock(root)
+    for _ in range(50):  # who asks whether a Hub runs holds the lock for an instant
+        if held is not None:
+            break
+        time.sleep(0.01)
+        held = lock(root)
     if held is None:
         raise HubInUse(f"{root} is already being served; `skillpack hub status` says where")
     with held, bind(port, host) as listener:
         hub, token = open_hub(root, user, token)
         hub.isolated = isolated
+        hub.limit.requests = rate_limit
         server = make_server(hub, listener)
         address = Address(hub.url, user, token, os.getpid(), str(hub.root))
         where = root / "server.json"
@@ -174,6 +181,7 @@ def spawn(
     token: str | None = None,
     log: Path | None = None,
     isolated: bool = False,
+    rate_limit: int = 0,
 ) -> tuple[Address, subprocess.Popen[bytes]]:
     """Serve from a process of its own, which outlives this one; its address once it answers."""
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -185,6 +193,7 @@ def spawn(
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "skillpack.hub", "--root", str(root), "--port", str(port), "--user", user),
+                *("--rate-limit", str(rate_limit)),
                 *(["--isolated"] if isolated else []),
             ],
             stdin=subprocess.DEVNULL,

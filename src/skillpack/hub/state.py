@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from .limits import RateLimit
 from .store import Store
 
 MODULES = (
@@ -103,6 +104,7 @@ class Hub:
         self.store = Store(self.root / "blobs", self.root / "tmp")
         self.xorbs = Store(self.root / "xorbs", self.root / "tmp")
         self.secret = self._secret()
+        self.limit = RateLimit(0)
         with self.db.tx() as connection:
             for name in MODULES:
                 for statement in getattr(module(name), "SCHEMA", "").split(";"):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from starlette.routing import BaseRoute
@@ -56,11 +58,50 @@ def clean_path(path: str) -> str:
     return path
 
 
-def load(connection: sqlite3.Connection, oid: str) -> Tree:
+class _Cache:
+    """Trees that were read lately. A tree never changes, so its name is enough to know it by."""
+
+    def __init__(self, entries: int):
+        self._limit = entries
+        self._size = 0
+        self._trees: OrderedDict[str, Mapping[str, Entry]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, oid: str) -> Mapping[str, Entry] | None:
+        with self._lock:
+            tree = self._trees.get(oid)
+            if tree is not None:
+                self._trees.move_to_end(oid)
+            return tree
+
+    def put(self, oid: str, tree: Mapping[str, Entry]) -> None:
+        with self._lock:
+            if oid not in self._trees:
+                self._trees[oid] = tree
+                self._size += len(tree) + 1
+            while self._size > self._limit and len(self._trees) > 1:
+                _, dropped = self._trees.popitem(last=False)
+                self._size -= len(dropped) + 1
+
+
+_cache = _Cache(entries=100_000)
+
+
+def read(connection: sqlite3.Connection, oid: str) -> Tree:
+    """A tree from the database; LookupError when it is not there."""
     row = connection.execute("SELECT entries FROM trees WHERE oid = ?", (oid,)).fetchone()
     if row is None:
         raise LookupError(f"tree {oid} is missing")
     return {name: Entry(*fields) for name, fields in json.loads(row[0]).items()}
+
+
+def load(connection: sqlite3.Connection, oid: str) -> Mapping[str, Entry]:
+    """A tree, to read from only."""
+    tree = _cache.get(oid)
+    if tree is None:
+        tree = read(connection, oid)
+        _cache.put(oid, tree)
+    return tree
 
 
 def save(connection: sqlite3.Connection, tree: Tree) -> str:
@@ -102,7 +143,7 @@ class TreeEditor:
 
     def __init__(self, connection: sqlite3.Connection, root: str | None):
         self._connection = connection
-        self._folders: dict[str, Tree] = {"": load(connection, root) if root else {}}
+        self._folders: dict[str, Tree] = {"": dict(load(connection, root)) if root else {}}
         self._changed: set[str] = set()
 
     def _folder(self, path: str, create: bool = False) -> Tree | None:
@@ -124,7 +165,7 @@ class TreeEditor:
             if create:
                 raise bad_request(f"{path!r} is a file, not a folder")
             return None
-        self._folders[path] = load(self._connection, entry.oid)
+        self._folders[path] = dict(load(self._connection, entry.oid))
         return self._folders[path]
 
     def get(self, path: str) -> Entry | None:

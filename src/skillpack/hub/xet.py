@@ -199,7 +199,7 @@ def _reconstruction(hub: Hub, request: Request, body: Any) -> Response:
         if at >= stop:
             break
         lengths = _lengths(hub, term, plain)
-        inside = []
+        inside: list[int] = []
         for chunk, length in enumerate(lengths, term.start):
             if at + length > start and at < stop:
                 if not kept and not inside:
