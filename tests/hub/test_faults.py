@@ -127,6 +127,28 @@ def test_links_for_uploads_cannot_be_forged_or_moved(hub: LocalHub, repo: str) -
     assert call(hub, "POST", f"/api/models/{repo}/commit/main", body.replace(b"7", b"1000"))[0] in (200, 400)
 
 
+def test_an_object_in_parts_is_kept_once_whole(hub: LocalHub, repo: str) -> None:
+    from skillpack.hub import lfs
+
+    data = [os.urandom(1 << 20) * (lfs.PART_BYTES >> 20) for _ in range(9)] + [b"end"]
+    size = sum(map(len, data))
+    assert size > lfs.MULTIPART_BYTES
+    oid = hashlib.sha256(b"".join(data)).hexdigest()
+    batch = {"operation": "upload", "objects": [{"oid": oid, "size": size}], "transfers": ["multipart"]}
+    _, _, answer = call(hub, "POST", f"/{repo}.git/info/lfs/objects/batch", batch)
+    upload = json.loads(answer)["objects"][0]["actions"]["upload"]
+    links = {int(k): v.removeprefix(hub.url) for k, v in upload["header"].items() if k.isdigit()}
+    complete = upload["href"].removeprefix(hub.url)
+    assert len(links) == 10 and call(hub, "POST", complete, {})[0] == 400
+    for number in reversed(range(1, 11)):
+        assert call(hub, "PUT", links[number], data[number - 1])[0] == 200
+    assert call(hub, "PUT", links[10], b"too long")[0] == 413 and call(hub, "PUT", links[10], b"x")[0] == 400
+    assert call(hub, "POST", complete, {})[0] == 400
+    assert call(hub, "PUT", links[10], b"end")[0] == 200
+    assert call(hub, "POST", complete, {})[0] == 200 and call(hub, "POST", complete, {})[0] == 200
+    (hub.root / "blobs" / oid[:2] / oid).unlink()
+
+
 def test_content_that_was_not_uploaded_cannot_be_committed(hub: LocalHub, repo: str) -> None:
     value = {"path": "a.bin", "algo": "sha256", "oid": "ab" * 32, "size": 1}
     lines = [{"key": "header", "value": {"summary": "x"}}, {"key": "lfsFile", "value": value}]

@@ -108,7 +108,7 @@ def _preupload(hub: Hub, request: Request, body: Any) -> Any:
 
 
 def writer(hub: Hub, request: Request) -> tuple[Repo, auth.User]:
-    """Who commits where. With `create_pr` the right to read is enough."""
+    """Who commits where. To open a pull request, and to add to one's own, the right to read is enough."""
     if request.query_params.get("create_pr") == "1":
         repo = repos.of(hub, request)
         user = auth.signed_in(request)
@@ -116,6 +116,9 @@ def writer(hub: Hub, request: Request) -> tuple[Repo, auth.User]:
             auth.require(request, user.name)
         return repo, user
     repo = repos.of(hub, request)
+    user = auth.signed_in(request)
+    if user.role == "write" and discussions.is_author(hub, repo, request.path_params["revision"], user.name):
+        return repo, user
     return repo, auth.require(request, repo.namespace)
 
 

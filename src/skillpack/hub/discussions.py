@@ -90,6 +90,15 @@ def record_commit(hub: Hub, c: sqlite3.Connection, repo: int, ref: str, author: 
     _event(hub, c, repo, number, "commit", author, {"subject": subject, "oid": oid})
 
 
+def is_author(hub: Hub, repo: Repo, ref: str, user: str) -> bool:
+    """Whether `ref` is that of an open pull request of this user."""
+    number = ref.removeprefix("refs/pr/")
+    if number == ref or not number.isdecimal():
+        return False
+    row = hub.db.one("SELECT author, status FROM discussions WHERE repo = ? AND number = ?", (repo.id, int(number)))
+    return row is not None and row["author"] == user and row["status"] in ("open", "draft")
+
+
 def _summary(repo: Repo, row: sqlite3.Row) -> dict[str, Any]:
     return {
         "num": row["number"],

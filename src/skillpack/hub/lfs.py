@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
@@ -93,44 +96,41 @@ async def _put(request: Request) -> Response:
     return Response(status_code=200, headers={"ETag": f'"{claims["oid"]}"'})
 
 
-def _part_path(hub: Hub, oid: str, number: int) -> Any:
-    return hub.store.temporary / f"part-{oid}-{number:05d}"
+def _assembly(hub: Hub, oid: str) -> Path:
+    """Where the parts of an object are put together, each at its place."""
+    return hub.store.temporary / f"parts-{oid}"
 
 
 async def _put_part(request: Request) -> Response:
     hub: Hub = request.app.state.hub
     claims = _claims(request, "lfs-part")
-    writer = hub.store.writer()
-    try:
-        await receive(request, writer.write, PART_BYTES)
-        expected = min(PART_BYTES, claims["size"] - PART_BYTES * (claims["part"] - 1))
-        if writer.size != expected:
-            raise bad_request(f"Part {claims['part']} has {writer.size} bytes, not {expected}")
-        await run_in_threadpool(writer.sync)
-        writer.temporary.replace(_part_path(hub, claims["oid"], claims["part"]))
-    finally:
-        await run_in_threadpool(writer.abort)
-    return Response(status_code=200, headers={"ETag": f'"{writer.sha256}"'})
+    start = PART_BYTES * (claims["part"] - 1)
+    expected = min(PART_BYTES, claims["size"] - start)
+    path = _assembly(hub, claims["oid"])
+    path.touch()
+    with path.open("r+b") as file:
+        file.seek(start)
+        await receive(request, file.write, expected)
+        received = file.tell() - start
+    if received != expected:
+        raise bad_request(f"Part {claims['part']} has {received} bytes, not {expected}")
+    return Response(status_code=200, headers={"ETag": f'"{claims["oid"][:16]}-{claims["part"]}"'})
 
 
 def _complete(hub: Hub, request: Request, body: Any) -> Any:
     claims = _claims(request, "lfs-complete")
-    paths = [_part_path(hub, claims["oid"], number) for number in range(1, claims["parts"] + 1)]
-    writer = hub.store.writer()
-    try:
-        for path in paths:
-            if not path.is_file():
-                raise bad_request("A part was not uploaded")
-            with path.open("rb") as part:
-                while chunk := part.read(CHUNK):
-                    writer.write(chunk)
-        if writer.sha256 != claims["oid"]:
-            raise bad_request(f"The parts have SHA-256 {writer.sha256}, not {claims['oid']}")
-        writer.commit()
-    finally:
-        writer.abort()
-    for path in paths:
-        path.unlink(missing_ok=True)
+    if content.locate(hub, claims["oid"]) is None:
+        path = _assembly(hub, claims["oid"])
+        if not path.is_file():
+            raise bad_request("No part was uploaded")
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+            if digest.hexdigest() != claims["oid"]:
+                raise bad_request(f"The parts have SHA-256 {digest.hexdigest()}, not {claims['oid']}")
+            os.fsync(file.fileno())
+        hub.store.adopt(path, claims["oid"])
     return {"oid": claims["oid"], "size": claims["size"]}
 
 
