@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: setup demo test lint check bench clean
+.PHONY: setup demo test browser lint check bench clean
 
 setup: .venv/.installed
 
@@ -18,8 +18,15 @@ demo: setup  ## fine-tune a real model here, and validate the skills
 	$(BIN)/python -m skillpack rehearse --keep demo
 	$(BIN)/python -m skillpack validate skills/
 
-test: setup  ## every test, the slow ones too
+test: setup browser  ## every test, the slow ones too
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+# The local Hub's pages are tested in a real Chromium: installed where that is possible without asking.
+browser:
+	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null \
+	|| { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+	|| echo "no Chromium: install it, or set SKILLPACK_NO_BROWSER=1 to leave the tests of the web pages out" >&2
 
 lint: setup
 	$(BIN)/ruff check .

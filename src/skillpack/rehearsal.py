@@ -1,16 +1,20 @@
-"""`skillpack rehearse`: the training workflow from end to end, by the skill's own scripts, as an agent runs them.
+"""`skillpack rehearse`: the training workflow from end to end, on a local Hub, as an agent runs it.
 
-The scripts are started as processes with nothing but their arguments, so a rehearsal proves what an installed
-skill does. Everything is left in one folder; run again, finished steps are not done again.
+The skill's scripts are started as processes that know the Hub by HF_ENDPOINT and HF_TOKEN alone, and training is a
+job there: what a rehearsal proves is what an installed skill does, less the GPU and the bill. Everything is left in
+one folder. Run again, it takes up what it finds: a Hub that still serves, a job that still runs, a finished run.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,8 @@ from skillpack.errors import Failure, UsageFailure
 
 #: Steps of the demo: enough for a difference that is larger than its interval, in about two minutes on 2 cores.
 DEMO_STEPS, TINY_STEPS = 44, 12
+USER, BUCKET = "me", "me/skillpack-runs"
+ENDED = {"COMPLETED", "ERROR", "CANCELED", "DELETED"}
 
 
 def trainer_scripts() -> Path:
@@ -38,16 +44,18 @@ def methods() -> list[str]:
 
 
 class Rehearsal:
-    """One folder in which the scripts run, each step's log in `logs/`, a line a step on standard error."""
+    """One folder in which the steps run: each step's log in `logs/`, a line a step on standard error."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        (self.folder / "logs").mkdir(parents=True, exist_ok=True)
         self.environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRACKIO_"))},
             "TRACKIO_DIR": str(self.folder / "trackio"),
+            "HF_HOME": str(self.folder / "hf-home"),
             "HF_HUB_DISABLE_TELEMETRY": "1",
-            "HF_HUB_OFFLINE": "1",
+            "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "HF_HUB_DISABLE_EXPERIMENTAL_WARNING": "1",
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -56,62 +64,118 @@ class Rehearsal:
         record = self.folder / "rehearsal.json"
         if record.is_file() and json.loads(record.read_text(encoding="utf-8")) != arguments:
             raise UsageFailure(f"{self.folder} holds another rehearsal; give another folder with --keep, or delete it")
+        (self.folder / "logs").mkdir(parents=True, exist_ok=True)
         record.write_text(json.dumps(arguments, indent=2) + "\n", encoding="utf-8")
 
+    @contextmanager
+    def hub(self) -> Iterator[None]:
+        """A local Hub below the folder; one that a killed rehearsal left running is taken over."""
+        from skillpack.hub import server
+
+        root = self.folder / "hub"
+        address = server.running(root) or server.spawn(root, USER)[0]
+        self.environment |= address.environment()
+        os.environ.update(self.environment)  # huggingface_hub reads the endpoint when it is imported, below
+        click.echo(f"  local Hub at {address.url}", err=True)
+        try:
+            yield
+        finally:
+            server.stop(root)
+
     def script(self, title: str, name: str, *arguments: str, shown: bool = False) -> None:
-        """Runs a script of the skill in the folder. Raises Failure with the end of its log when it fails."""
-        started = time.monotonic()
-        click.echo(f"  {title} ...", err=True)
-        log = self.folder / "logs" / f"{name.removesuffix('.py')}.log"
-        command = [sys.executable, str(trainer_scripts() / name), *arguments]
-        with log.open("w", encoding="utf-8") as file:
-            process = subprocess.Popen(
-                command, cwd=self.folder, env=self.environment, stdout=file, stderr=subprocess.STDOUT
+        """Runs a script of the skill in the folder."""
+        self.step(title, Path(name).stem, [str(trainer_scripts() / name), *arguments], shown)
+
+    def step(self, title: str, name: str, arguments: list[str], shown: bool = False) -> None:
+        """Runs Python with these arguments; Failure, with the end of the log, when it fails."""
+        log = self.folder / "logs" / f"{name}.log"
+        with self.progress(title), log.open("w", encoding="utf-8") as file:
+            done = subprocess.run(
+                [sys.executable, *arguments],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=file,
+                stderr=file,
+                check=False,
             )
-            try:
-                self._watch(process, log)
-            except BaseException:
-                process.terminate()
-                process.wait()
-                raise
         text = log.read_text(encoding="utf-8", errors="replace")
-        if process.returncode:
-            tail = "\n".join(text.replace("\r", "\n").strip().splitlines()[-15:])
-            raise Failure(f"{name} ended with exit code {process.returncode}; see {log}\n{tail}")
+        if done.returncode:
+            raise Failure(f"{name} ended with exit code {done.returncode}; see {log}\n{tail(text)}")
         if shown:
-            click.echo("".join(f"    {line}\n" for line in text.splitlines() if "\r" not in line), nl=False)
-        click.echo(f"  {title}: done in {time.monotonic() - started:.0f} s", err=True)
+            click.echo("".join(f"    {line}\n" for line in text.splitlines() if line and "\r" not in line), nl=False)
 
-    def _watch(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        """Waits for the process; on a terminal, shows how far training has come."""
-        while True:
+    @contextmanager
+    def progress(self, title: str) -> Iterator[None]:
+        """`title ... done in N s` on standard error."""
+        started = time.monotonic()
+        click.echo(f"  {title} ... ", err=True, nl=not sys.stderr.isatty())
+        yield
+        clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+        click.echo(f"{clear}  {title}: done in {time.monotonic() - started:.0f} s", err=True)
+
+    def publish(self, model: Path, rows: Path) -> tuple[str, str]:
+        """(model id, dataset id) on the Hub of a folder and a file; what is there already is not sent again."""
+        from huggingface_hub import HfApi
+
+        api, model_id, dataset_id = HfApi(), f"{USER}/{model.name}", f"{USER}/{rows.stem}"
+        with self.progress("publishing model and rows on the local Hub"):
+            api.create_repo(model_id, private=True, exist_ok=True)
+            api.upload_folder(repo_id=model_id, folder_path=model)
+            api.create_repo(dataset_id, repo_type="dataset", private=True, exist_ok=True)
+            api.upload_file(repo_id=dataset_id, repo_type="dataset", path_or_fileobj=rows, path_in_repo=rows.name)
+        return model_id, dataset_id
+
+    def train(self, plan_file: Path) -> Path:
+        """Trains by the plan as a job, whose run folder lies in a bucket; the folder here once it is done.
+
+        The same plan finds its job by a label, so that no second one starts while the first runs.
+        """
+        from huggingface_hub import HfApi, Volume
+
+        api, plan = HfApi(), json.loads(plan_file.read_text(encoding="utf-8"))
+        label = {"skillpack-plan": hashlib.sha256(plan_file.read_bytes()).hexdigest()[:32]}
+        api.create_bucket(BUCKET, private=True, exist_ok=True)
+        active = [job for job in api.list_jobs(labels=label, namespace=USER) if job.status.stage not in ENDED]
+        job = active[0] if active else api.run_uv_job(
+            str(trainer_scripts() / f"train_{plan['method']}.py"),
+            script_args=["--plan", str(plan_file), "--out", f"/runs/{plan['name']}"],
+            flavor="cpu-basic", timeout="2h", attempts=2, labels=label, namespace=USER,
+            secrets={"HF_TOKEN": os.environ["HF_TOKEN"]},
+            volumes=[Volume(type="bucket", source=BUCKET, mount_path="/runs")],
+        )  # fmt: skip
+        with self.progress(f"training as job {job.id}, and scoring base and tuned"):
             try:
-                process.wait(0.5)
-                break
-            except subprocess.TimeoutExpired:
+                log = self._follow(api, job.id)
+            except BaseException:
+                api.cancel_job(job_id=job.id, namespace=USER)  # its checkpoints stay in the bucket
+                raise
+        stage = api.inspect_job(job_id=job.id, namespace=USER).status.stage
+        if stage != "COMPLETED":
+            raise Failure(f"the job ended as {stage}; see {log}\n{tail(log.read_text(encoding='utf-8'))}")
+        run: Path = self.folder / "runs" / plan["name"]
+        api.sync_bucket(f"hf://buckets/{BUCKET}/{plan['name']}", str(run), quiet=True)
+        return run
+
+    def _follow(self, api: Any, job_id: str) -> Path:
+        """Writes the job's log as it comes, and shows its last line on a terminal; the log's file, at the end."""
+        path = self.folder / "logs" / "job.log"
+        with path.open("w", encoding="utf-8") as file:
+            for line in api.fetch_job_logs(job_id=job_id, namespace=USER, follow=True):
+                file.write(line + "\n")
+                file.flush()
                 if sys.stderr.isatty():
-                    line = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").strip()
-                    click.echo(f"\r\x1b[K    {line.rpartition(chr(10))[2][:100]}", err=True, nl=False)
-        if sys.stderr.isatty():
-            click.echo("\r\x1b[K", err=True, nl=False)
+                    click.echo(f"\r\x1b[K    {line.strip()[:100]}", err=True, nl=False)
+        while api.inspect_job(job_id=job_id, namespace=USER).status.stage not in ENDED:
+            time.sleep(0.2)
+        return path
 
 
-def make_samples(folder: Path, tiny: bool) -> tuple[Path, Path]:
-    """(model folder, rows file): the sample model, or a tiny one, and the standard library's docstrings."""
-    from skillpack import samples
-
-    rows = folder / "stdlib-docstrings.jsonl"
-    samples.write_docstrings(rows)
-    model = folder / ("Tiny-Qwen3" if tiny else "SmolLM2-135M-Instruct")
-    if tiny:
-        samples.write_tiny_model(model, [text for text, _ in samples.docstrings()])
-    else:
-        samples.write_smollm(model)
-    return model, rows
+def tail(text: str, lines: int = 15) -> str:
+    return "\n".join(text.replace("\r", "\n").strip().splitlines()[-lines:])
 
 
 def summary(run: dict[str, Any]) -> str:
-    """Base against tuned in a line for each metric."""
+    """Base against tuned, a line for each metric."""
     lines = []
     for name, metric in run["comparison"]["metrics"].items():
         mark = "beyond the interval" if metric["beyond_interval"] else "not beyond the interval"
@@ -127,35 +191,56 @@ def summary(run: dict[str, Any]) -> str:
     "  skillpack rehearse --tiny          the same with a model of 0.14 million parameters, in a minute"
 )
 @click.option("--method", default="sft", show_default=True, help="What to train; the skill must have its script.")
-@click.option("--model", type=click.Path(), help="A model's folder (default: SmolLM2-135M-Instruct).")
-@click.option("--dataset", type=click.Path(), help="A file of rows (default: docstrings of the standard library).")
+@click.option(
+    "--model",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A model's folder (default: SmolLM2-135M-Instruct).",
+)
+@click.option(
+    "--dataset",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of rows (default: docstrings of the standard library).",
+)
 @click.option("--tiny", is_flag=True, help="A tiny model and a few steps: proves the flow, learns nothing.")
 @click.option("--steps", type=click.IntRange(min=1), help="Training steps.")
-@click.option("--keep", type=click.Path(path_type=Path), default=Path("rehearsal"), help="Folder for all it makes.")
-def rehearse(method: str, model: str | None, dataset: str | None, tiny: bool, steps: int | None, keep: Path) -> None:
-    """Inspect, plan, train and report, by the scripts of hugging-face-model-trainer, on this machine."""
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    default=Path("rehearsal"),
+    show_default=True,
+    help="Folder for all it makes.",
+)
+def rehearse(method: str, model: Path | None, dataset: Path | None, tiny: bool, steps: int | None, keep: Path) -> None:
+    """Inspect, plan, train as a job, and report, on a Hub of your own: no account, no cost, no download."""
     if method not in methods():
         raise UsageFailure(f"the skill trains {', '.join(methods())}; it has no train_{method}.py")
+    from skillpack import samples
+
+    steps = steps or (TINY_STEPS if tiny else DEMO_STEPS)
     rehearsal = Rehearsal(keep)
-    rehearsal.claim({"method": method, "model": model, "dataset": dataset, "tiny": tiny, "steps": steps})
+    rehearsal.claim({"method": method, "model": str(model), "dataset": str(dataset), "tiny": tiny, "steps": steps})
     click.echo(f"rehearsing {method} in {keep}", err=True)
-    base, rows = model and str(Path(model).resolve()), dataset and str(Path(dataset).resolve())
-    if not (base and rows):
-        sample_model, sample_rows = make_samples(rehearsal.folder, tiny)
-        base, rows = base or sample_model.name, rows or sample_rows.name
     plan_file = rehearsal.folder / "plan.json"
-    if plan_file.is_file():
-        click.echo("  inspected and planned already", err=True)
-    else:
-        rehearsal.script("inspecting the dataset", "inspect_dataset.py", rows, "--model", base, shown=True)
-        limits = ["--max-memory-gb", "4", "--steps", str(steps or (TINY_STEPS if tiny else DEMO_STEPS))]
-        rehearsal.script("planning", "plan_run.py", "--model", base, "--method", method, *limits, shown=True)
-    name = json.loads(plan_file.read_text(encoding="utf-8"))["name"]
-    run_file = rehearsal.folder / "runs" / name / "run.json"
-    if run_file.is_file() and json.loads(run_file.read_text(encoding="utf-8"))["status"] == "completed":
-        click.echo("  trained already; nothing is done twice", err=True)
-    else:
-        rehearsal.script("training, and scoring base and tuned", f"train_{method}.py", "--plan", "plan.json")
-    rehearsal.script("writing the report", "report_run.py", f"runs/{name}")
+    with rehearsal.hub():
+        if plan_file.is_file():
+            click.echo("  inspected and planned already", err=True)
+        else:
+            if not (model and dataset):
+                arguments = ["-m", "skillpack.samples", ".", *(["--tiny"] if tiny else [])]
+                rehearsal.step("making the sample model and rows", "samples", arguments)
+            model = model or rehearsal.folder / (samples.TINY if tiny else samples.SMOLLM)
+            model_id, dataset_id = rehearsal.publish(model, dataset or rehearsal.folder / samples.ROWS)
+            rehearsal.script(
+                "inspecting the dataset", "inspect_dataset.py", dataset_id, "--model", model_id, shown=True
+            )
+            limits = ["--max-memory-gb", "4", "--steps", str(steps)]
+            rehearsal.script("planning", "plan_run.py", "--model", model_id, "--method", method, *limits, shown=True)
+        name = json.loads(plan_file.read_text(encoding="utf-8"))["name"]
+        run_file = rehearsal.folder / "runs" / name / "run.json"
+        if run_file.is_file() and json.loads(run_file.read_text(encoding="utf-8"))["status"] == "completed":
+            click.echo("  trained already; nothing is done twice", err=True)
+        else:
+            rehearsal.train(plan_file)
+        rehearsal.script("writing the report", "report_run.py", f"runs/{name}")
     click.echo(summary(json.loads(run_file.read_text(encoding="utf-8"))))
     click.echo(f"report: {keep / 'training_reports' / (name + '.md')}")

@@ -32,6 +32,8 @@ MODULES = {
     "email": ("message", "header", "charset", "utils", "policy", "headerregistry", "contentmanager"),
 }
 QUESTION = "Which Python module does this documentation belong to: {modules}?\n\n{text}"
+#: What `main` writes, by name.
+ROWS, SMOLLM, TINY = "stdlib-docstrings.jsonl", "SmolLM2-135M-Instruct", "Tiny-Qwen3"
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -162,3 +164,23 @@ def write_tiny_model(folder: Path, texts: list[str]) -> None:
     )
     Qwen3ForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`python -m skillpack.samples FOLDER [--tiny]`: writes the rows and a model below FOLDER, if not there."""
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="python -m skillpack.samples", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--tiny", action="store_true", help="an untrained model of 0.14 million parameters")
+    args = parser.parse_args(argv)
+    write_docstrings(args.folder / ROWS)
+    if args.tiny:
+        write_tiny_model(args.folder / TINY, [text for text, _ in docstrings()])
+    else:
+        write_smollm(args.folder / SMOLLM)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -22,7 +22,7 @@ def reported(tmp_path, plan, script):
         run = {
             "schema": "skillpack/run/1", "name": "tiny", "plan_sha256": "0", "plan": json.loads(plan().read_text()),
             "status": "completed", "stopped_by": "", "steps": 12, "train_rows": 128, "train_seconds": 3.0,
-            "seconds": 9.0, "peak_memory_gb": 1.2, "versions": {"trl": "1.16.0"}, "model_path": "runs/tiny/model",
+            "seconds": 9.0, "peak_memory_gb": 1.2, "versions": {"trl": "1.16.0"}, "model_path": "model",
             "log": [{"step": step, "loss": 5.0 / step, "learning_rate": 1e-3} for step in range(1, 13)],
             "comparison": comparison, **fields,
         }  # fmt: skip

@@ -219,8 +219,8 @@ def comparison_section(comparison: dict) -> list[str]:
             "whether anything that the base could do was lost.", ""]  # fmt: skip
 
 
-def report(run: dict, picture: str) -> str:
-    """The report as Markdown; `picture` is the path of the loss curve from the report."""
+def report(run: dict, picture: str, folder: Path) -> str:
+    """The report as Markdown; `picture` is the path of the loss curve from the report, `folder` the run's."""
     plan, settings = run["plan"], run["plan"]["settings"]
     estimate, lora = plan["estimate"], settings["lora"]
     lines = [f"# {run['name']}", "", f"**{verdict(run['comparison'])}**", ""]
@@ -273,7 +273,7 @@ def report(run: dict, picture: str) -> str:
         ],
     )
     if run["model_path"]:
-        lines += ["", "## Use it", "", "```python", *usage(plan["model"]["id"], run["model_path"], lora), "```"]
+        lines += ["", "## Use it", "", "```python", *usage(plan["model"]["id"], str(folder / run["model_path"]), lora), "```"]
     return "\n".join(lines) + "\n"
 
 
@@ -301,7 +301,7 @@ def main(argv: list[str]) -> int:
     if document["log"]:
         draw_loss(document["log"], picture)
     written = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    write_atomic(path, redact(report(document, picture.name)) + f"\nWritten {written} from {run_file}.\n")
+    write_atomic(path, redact(report(document, picture.name, run_file.parent)) + f"\nWritten {written} from {run_file}.\n")
     sentence = verdict(document["comparison"])
     log(sentence)
     if args.json:

@@ -243,7 +243,7 @@ def _prompt_from_question(row: dict) -> dict:
 def _prompt_from_messages(row: dict) -> dict:
     """For an online method: what comes before the last answer is the prompt, and `answer` holds that answer."""
     chat = _chat(row["messages"] if "messages" in row else row["conversations"])
-    answers = []
+    answers: list = []
     while chat and chat[-1]["role"] == "assistant":
         answers.insert(0, chat.pop()["content"])
     rest = {key: value for key, value in row.items() if key not in ("messages", "conversations")}
@@ -875,7 +875,7 @@ def main(argv: list[str]) -> int:
         raise Failure(f"stopped by {guard.stopped} at step {trainer.state.global_step}", "run it again to continue")
     trainer.save_model(str(out / "model"))
     tuned_scores = score(trainer.model, tokenizer, test_rows, choices, settings, "scoring the tuned model")
-    document["model_path"] = str(out / "model")
+    document["model_path"] = "model"
     document["comparison"] = compare(base_scores, tuned_scores, choices)
     document["seconds"] = time.time() - started
     document["peak_memory_gb"] = peak_memory_gb(settings["device"])

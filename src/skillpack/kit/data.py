@@ -103,7 +103,7 @@ def _prompt_from_question(row: dict) -> dict:
 def _prompt_from_messages(row: dict) -> dict:
     """For an online method: what comes before the last answer is the prompt, and `answer` holds that answer."""
     chat = _chat(row["messages"] if "messages" in row else row["conversations"])
-    answers = []
+    answers: list = []
     while chat and chat[-1]["role"] == "assistant":
         answers.insert(0, chat.pop()["content"])
     rest = {key: value for key, value in row.items() if key not in ("messages", "conversations")}
