@@ -1,0 +1,735 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "huggingface_hub>=2.4,<3",
+#   "jsonschema>=4.21,<5",
+# ]
+# ///
+"""Start the run of a plan, on Hugging Face Jobs or here: shows what it may cost, and starts nothing without --yes.
+
+The same plan submitted again finds its job instead of starting another; after a failed, canceled or timed-out
+job it starts the next one, which continues from the checkpoints. Writes runs/NAME/submission.json.
+
+examples:
+  python scripts/submit_run.py --plan plan.json
+  python scripts/submit_run.py --plan plan.json --max-cost 5 --yes
+"""
+
+# region skillpack:script
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+EXIT_OK, EXIT_NO, EXIT_USAGE, EXIT_FAILED, EXIT_UNCONFIRMED, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
+EXIT_CODES = """exit codes:
+  0    done
+  1    done, and the answer is no (incompatible, does not fit, not better)
+  2    wrong arguments or wrong input; nothing was done
+  3    could not be done; the message says why and what to do
+  4    would spend or publish: run again with --yes
+  130  interrupted; run the same command to continue
+"""
+RESULT = sys.stdout  # `run` sends what libraries print elsewhere, so that one document stays one document
+SECRET = re.compile(r"\b(hf_|sk-|api_org_|ghp_)[A-Za-z0-9_-]{8,}")
+
+
+class Failure(Exception):
+    """What went wrong, what to do about it, and the exit code that says so."""
+
+    def __init__(self, problem: str, fix: str = "", code: int = EXIT_FAILED) -> None:
+        super().__init__(f"{problem}\n  fix: {fix}" if fix else problem)
+        self.problem, self.fix, self.code = problem, fix, code
+
+
+def redact(text: str) -> str:
+    """`text` without the token of the environment and without anything that has the shape of one."""
+    token = os.environ.get("HF_TOKEN", "")
+    if len(token) > 3:
+        text = text.replace(token, "***")
+    return SECRET.sub(lambda match: match[1] + "***", text)
+
+
+def log(message: str) -> None:
+    """One line for the person who watches; standard output is for the result alone."""
+    print(redact(message), file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """The result, for a person, on standard output."""
+    print(redact(text), file=RESULT, flush=True)
+
+
+def emit(document: dict) -> None:
+    """The result, for a machine, as one JSON document on standard output."""
+    say(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Writes beside `path` and renames, so that a reader sees the old file or the new one, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_artifact(path: Path, document: dict) -> None:
+    """A JSON artefact that the next script reads."""
+    write_atomic(path, redact(json.dumps(document, indent=2, ensure_ascii=False)) + "\n")
+
+
+def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
+    """A JSON artefact that an earlier script wrote, `kind` being the name of its schema in assets/.
+
+    It is held against that schema when the script still lies in its skill; a copy sent to a job lies alone,
+    and was checked before it was sent. Raises Failure with EXIT_USAGE and the place of the error.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}", f"make it first: it is the {kind}", EXIT_USAGE) from None
+    except ValueError as error:
+        raise Failure(f"{path}: not JSON: {error}", "make it again, or undo the edit", EXIT_USAGE) from None
+    found = document.get("schema") if isinstance(document, dict) else None
+    if found != f"skillpack/{kind}/{version}":
+        raise Failure(
+            f"{path}: schema is {found!r}, this script reads 'skillpack/{kind}/{version}'",
+            "use scripts of one version of the skill, or make the file again with these",
+            EXIT_USAGE,
+        )
+    schema = Path(__file__).resolve().parent.parent / "assets" / f"{kind}.schema.json"
+    if schema.is_file():
+        from jsonschema import Draft202012Validator
+
+        validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+        errors = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
+        if errors:
+            lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
+            raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
+    return document
+
+
+class Parser(argparse.ArgumentParser):
+    def print_help(self, file=None) -> None:
+        super().print_help(file or RESULT)
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """A parser whose --help is the script's docstring and the exit codes."""
+    return Parser(description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def run(main: Callable[[list[str]], int]) -> int:
+    """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    sys.stdout = sys.stderr
+    try:
+        return main(sys.argv[1:])
+    except Failure as failure:
+        log(f"error: {failure}")
+        return failure.code
+    except KeyboardInterrupt:
+        log("interrupted; run the same command to continue")
+        return EXIT_INTERRUPTED
+
+
+# endregion skillpack:script
+
+import contextlib
+import datetime
+import hashlib
+import math
+import shlex
+import shutil
+import subprocess
+import time
+
+BUCKET = "skillpack-runs"  # private; holds checkpoints, log, run.json and model of every run of the namespace
+MOUNT = "/runs"
+LABEL = "skillpack-run"
+NODE_LABEL = "skillpack-node"
+HEAD, PORT = "head", 29500  # where the nodes of one run meet
+ACTIVE = ("SCHEDULING", "RUNNING")
+INTENT_SECONDS = 120  # an intent younger than this may belong to a call whose job is not in the list yet
+LOCAL_FORMATS = (".jsonl", ".json", ".csv", ".parquet")
+
+
+@contextlib.contextmanager
+def hub_errors(doing: str, code: int = EXIT_FAILED):
+    """Turns what the client raises while `doing` into a Failure with the way out."""
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
+
+    try:
+        yield
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        said = (error.server_message or str(error).splitlines()[0])[:300]
+        raise Failure(f"{doing}: {status} {said}", way_out(status), code) from None
+    except OfflineModeIsEnabled:
+        raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it: a job is started over the network") from None
+    except (HTTPError, OSError) as error:
+        endpoint = os.environ.get("HF_ENDPOINT", "the Hub")
+        raise Failure(
+            f"{doing}: {endpoint} cannot be reached ({type(error).__name__}: {error})",
+            "check the network and HF_ENDPOINT, then run the same command again: nothing is started twice",
+        ) from None
+
+
+def way_out(status: int) -> str:
+    """What to do about an HTTP status of the Hub."""
+    if status == 401:
+        return "the token is missing, wrong or expired: `hf auth login`, or set HF_TOKEN"
+    if status == 402:
+        return (
+            "the namespace has no credit: add some at https://huggingface.co/settings/billing, give --namespace of "
+            "an organization that pays, or plan for this machine and use --backend local"
+        )
+    if status == 403:
+        return "the token may not do this: make one with write and Jobs permission, or give another --namespace"
+    if status == 404:
+        return "check the name, and that the token may read it"
+    if status == 409:
+        return "the name is taken by something else: rename the run in the plan"
+    if status == 429:
+        return "a quota or rate limit: wait for running jobs to end, or a few minutes, and run this again"
+    if status >= 500:
+        return "the Hub has a fault: run the same command again in a few minutes; nothing is started twice"
+    return "the message above is the Hub's own"
+
+
+def sign_in():
+    """(client, whoami, token). The token is put into the environment so that no message can show it."""
+    from huggingface_hub import HfApi, get_token
+
+    token = get_token()
+    if not token:
+        raise Failure("no Hugging Face token", "`hf auth login`, or set HF_TOKEN; a job needs write permission")
+    os.environ["HF_TOKEN"] = token
+    api = HfApi(token=token)
+    with hub_errors("signing in"):
+        return api, api.whoami(), token
+
+
+def require_namespace(who: dict, namespace: str | None) -> str:
+    """The namespace that pays and holds the run. Raises Failure when this token may not write there."""
+    role = ((who.get("auth") or {}).get("accessToken") or {}).get("role")
+    if role == "read":
+        raise Failure("the token only reads", "make one with role write: https://huggingface.co/settings/tokens")
+    roles = {org["name"].lower(): org.get("roleInOrg") for org in who.get("orgs", [])}
+    chosen = namespace or who["name"]
+    if chosen.lower() != who["name"].lower():
+        if chosen.lower() not in roles:
+            known = ", ".join([who["name"], *roles])
+            raise Failure(f"{who['name']} is not a member of {chosen!r}", f"give --namespace one of: {known}")
+        if roles[chosen.lower()] == "read":
+            raise Failure(f"{who['name']} may only read in {chosen!r}", "ask its admin for write, or use another")
+    return chosen
+
+
+def require_inputs(api, plan: dict) -> None:
+    """Raises Failure unless a job can read the plan's model and dataset from the Hub."""
+    model, source = plan["model"], plan["dataset"]["source"]
+    name = plan["name"]
+    if is_local(model["id"]):
+        raise Failure(
+            f"the model {model['id']!r} is a folder on this machine, and a job cannot read it",
+            f"`hf upload {name}-base {shlex.quote(model['id'])} --private`, then plan again with that id as --model",
+            EXIT_USAGE,
+        )
+    if is_local(source["id"]):
+        raise Failure(
+            f"the dataset {source['id']!r} is on this machine, and a job cannot read it",
+            f"`hf upload {name}-rows {shlex.quote(source['id'])} --repo-type dataset --private`, then inspect that id "
+            "and plan again",
+            EXIT_USAGE,
+        )
+    for kind, repo, revision in (
+        ("model", model["id"], model.get("revision")),
+        ("dataset", source["id"], source.get("revision")),
+    ):
+        require_readable(api, kind, repo, revision)
+
+
+def is_local(name: str) -> bool:
+    return Path(name).suffix in LOCAL_FORMATS or name.startswith((".", "/", "~")) or Path(name).expanduser().exists()
+
+
+def require_readable(api, kind: str, repo: str, revision: str | None) -> None:
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        with hub_errors(f"looking up the {kind} {repo}"):
+            try:
+                api.auth_check(repo, repo_type=kind)
+                api.repo_info(repo, repo_type=kind, revision=revision)
+            except GatedRepoError:
+                page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{repo}"
+                raise Failure(f"the {kind} {repo} is gated", f"accept its terms at {page}, then run again") from None
+            except RepositoryNotFoundError:
+                raise Failure(
+                    f"the {kind} {repo} does not exist, or is private and this token may not read it",
+                    "check the id; for a private one use a token of its owner or organization",
+                    EXIT_USAGE,
+                ) from None
+            except RevisionNotFoundError:
+                raise Failure(f"the {kind} {repo} has no revision {revision!r}", "plan again", EXIT_USAGE) from None
+    except HFValidationError as error:
+        raise Failure(f"the {kind}'s id {repo!r} cannot be: {error}", "correct it and plan again", EXIT_USAGE) from None
+
+
+def seconds_of(text: str) -> int:
+    """'90m', '2h', '1.5h', '3600' or '3600s' -> seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]] if match else 0
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, or a number with s, m, h or d")
+    return int(seconds)
+
+
+def timeout_of(plan: dict, asked: int | None) -> int:
+    """Seconds after which the job is killed: as asked, else the plan's, else twice its slowest estimate."""
+    if asked:
+        return asked
+    for part in (plan["hardware"], plan["estimate"]):
+        if part.get("timeout_seconds"):
+            return math.ceil(part["timeout_seconds"])
+    return max(1800, math.ceil(2 * plan["estimate"]["train_seconds_range"][1] + 900))
+
+
+def choose_flavor(api, plan: dict, asked: str | None):
+    """The flavor as the Hub lists it now, price included. Raises Failure when it is unknown or does not fit."""
+    hardware = plan["hardware"]
+    name = asked or hardware.get("flavor")
+    if not name or (hardware["where"] == "local" and not asked):
+        raise Failure(
+            f"the plan is for this machine ({hardware.get('name', hardware['device'])}), not for a job",
+            "plan again with --where hf-jobs, or use --backend local",
+            EXIT_USAGE,
+        )
+    with hub_errors("reading the prices"):
+        flavors = {flavor.name: flavor for flavor in api.list_jobs_hardware()}
+    if name not in flavors:
+        raise Failure(f"there is no flavor {name!r}", f"one of: {', '.join(flavors)}", EXIT_USAGE)
+    if (hardware["device"] == "cuda") != bool(flavors[name].accelerator):
+        raise Failure(
+            f"the plan trains on {hardware['device']}, and {name} has "
+            f"{flavors[name].accelerator.model if flavors[name].accelerator else 'no GPU'}",
+            "plan again for that flavor",
+            EXIT_USAGE,
+        )
+    return flavors[name]
+
+
+def training_script(plan: dict) -> Path:
+    path = Path(__file__).resolve().parent / f"train_{plan['method']}.py"
+    if not path.is_file():
+        raise Failure(f"there is no training script for {plan['method']}", f"it would be {path.name}", EXIT_USAGE)
+    return path
+
+
+def run_label(plan: dict, script: Path, flavor: str, timeout: int) -> str:
+    """What makes two submissions the same: what is trained, by which code, on what, for how long."""
+    keys = ("name", "method", "model", "dataset", "settings")
+    said = [json.dumps([plan[key] for key in keys], sort_keys=True), script.read_text("utf-8"), flavor, str(timeout)]
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()[:24]
+
+
+def nodes_of(plan: dict) -> int:
+    return int(plan["hardware"].get("nodes") or 1)
+
+
+def devices_of(plan: dict, flavor) -> int:
+    """GPUs of a node: the plan's, else the flavor's."""
+    accelerator = flavor.accelerator
+    return int(plan["hardware"].get("gpus") or (accelerator.quantity if accelerator else 1) or 1)
+
+
+def program(plan: dict, script: Path, arguments: list[str], flavor, node: int) -> dict:
+    """What `run_uv_job` gets of a node: {script, script_args, dependencies}.
+
+    One device runs the script itself. More need a launcher, whose words the shell completes with the address of
+    the first node; the script and the plan stay arguments of their own, since only those are uploaded.
+    """
+    devices, nodes = devices_of(plan, flavor), nodes_of(plan)
+    if devices * nodes == 1:
+        return {"script": str(script), "script_args": arguments, "dependencies": None}
+    header = re.search(r"^# dependencies = \[\n(.*?)^# \]", script.read_text("utf-8"), re.M | re.S)
+    words = f"exec torchrun --nproc-per-node {devices}"
+    if nodes > 1:
+        words += (
+            f" --nnodes {nodes} --node-rank {node}"
+            f" --master-addr ${{HF_NETWORK_GROUP_PREFIX}}{HEAD} --master-port {PORT}"
+        )
+    else:
+        words += " --standalone"
+    return {
+        "script": "sh",
+        "script_args": ["-c", words + ' "$0" "$@"', str(script), *arguments],
+        "dependencies": re.findall(r'"([^"]+)"', header[1]),
+    }
+
+
+def equivalent(call: dict, node: int) -> str:
+    """The same job by the hf command, for a person who prefers it; secrets by name."""
+    words = ["hf", "jobs", "uv", "run", "--detach", "--flavor", call["flavor"], "--timeout", f"{call['timeout']}s"]
+    words += ["--namespace", call["namespace"], "--name", call["name"]]
+    words += [part for key, value in call["labels"].items() for part in ("--label", f"{key}={value}")]
+    words += [part for key, value in call["env"].items() for part in ("--env", f"{key}={value}")]
+    words += [part for name in call["secrets"] for part in ("--secrets", name)]
+    words += ["--volume", f"hf://buckets/{call['volumes'][0].source}:{MOUNT}"]
+    if call["attempts"] > 1:
+        words += ["--attempts", str(call["attempts"])]
+    if call.get("network_group"):
+        words += ["--network-group", call["network_group"]]
+        words += [part for alias in call["network_aliases"] for part in ("--network-alias", alias)]
+    words += [part for package in call["dependencies"] or [] for part in ("--with", package)]
+    return shlex.join([*words, call["script"], *call["script_args"]])
+
+
+def calls_of(plan: dict, document: dict, args, script: Path, flavor, secrets: dict) -> list[dict]:
+    """The arguments of `run_uv_job`, one dict a node."""
+    from huggingface_hub import Volume
+
+    labels = dict(label.split("=", 1) for label in args.label)
+    out = f"{MOUNT}/{document['bucket_folder']}"
+    calls = []
+    for node in range(document["nodes"]):
+        call = {
+            **program(plan, script, ["--plan", str(args.plan), "--out", out], flavor, node),
+            "flavor": flavor.name,
+            "timeout": document["timeout_seconds"],
+            "attempts": document["attempts"],
+            "namespace": document["namespace"],
+            "name": document["name"],
+            "labels": {**labels, LABEL: document["label"], NODE_LABEL: str(node)},
+            "env": {"PYTHONUNBUFFERED": "1"},
+            "secrets": secrets,
+            "volumes": [Volume(type="bucket", source=document["bucket"], mount_path=MOUNT, read_only=False)],
+        }
+        if document["nodes"] > 1:
+            call["network_group"] = f"run-{document['label'][:24]}"
+            call["network_aliases"] = [HEAD] if node == 0 else [f"node-{node}"]
+        calls.append(call)
+    return calls
+
+
+def card(plan: dict, document: dict) -> str:
+    """What a person reads before saying yes."""
+    settings, estimate = plan["settings"], plan["estimate"]
+    lines = [
+        f"Run {plan['name']} ({plan['method']}, {settings['steps']} steps)",
+        f"  model      {plan['model']['id']} ({plan['model']['parameters'] / 1e9:.3g}B parameters)",
+        f"  data       {plan['dataset']['source']['id']}: {plan['dataset']['rows']} rows to train on",
+    ]
+    low, high = (clock(seconds) for seconds in estimate["train_seconds_range"])
+    time_line = f"  time       about {clock(estimate['train_seconds'])} of training ({low} to {high})"
+    if document["backend"] == "local":
+        return "\n".join(
+            [*lines, "  where      this machine, in the foreground", time_line, "  cost       $0.00 (this machine)"]
+        )
+    nodes = f"{document['nodes']} x " if document["nodes"] > 1 else ""
+    attempts = f" x {document['attempts']} attempts" if document["attempts"] > 1 else ""
+    lines += [
+        f"  where      {nodes}{document['flavor']}, ${document['usd_per_hour']:.2f} an hour, paid by "
+        f"{document['namespace']}",
+        time_line,
+        f"  timeout    {clock(document['timeout_seconds'])}",
+        f"  cost       about ${document['expected_usd']:.2f}, at most ${document['at_most_usd']:.2f} "
+        f"(price x timeout{attempts}; starting is billed too)",
+        f"  results    private bucket {document['bucket']}, folder {document['bucket_folder']}",
+    ]
+    deadline = settings.get("deadline_seconds")
+    if not deadline or deadline > document["timeout_seconds"]:
+        lines.append(
+            f"  note       a timeout would cost the steps since the last checkpoint (every "
+            f"{settings['save_seconds']:g} s); submitting again continues there"
+        )
+    return "\n".join(lines)
+
+
+def clock(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: Path):
+    """Holds the lock of a run's folder, so that submissions of this machine come one after the other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".submit.lock").open("w") as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows: the look at the list after the call is what is left
+            yield
+            return
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def read_submission(path: Path) -> dict | None:
+    return read_artifact(path, "submission") if path.is_file() else None
+
+
+def require_own_folder(plan: dict, identity: str, folder: Path) -> None:
+    """Raises Failure when the folder of this name holds a run of another plan."""
+    run_file = folder / "run.json"
+    if run_file.is_file() and read_artifact(run_file, "run")["plan_sha256"] != identity:
+        raise Failure(
+            f"the name is taken: {folder} holds a run of another plan",
+            f"change `name` in the plan, or move {folder} away",
+            EXIT_USAGE,
+        )
+
+
+def find_jobs(api, namespace: str, label: str) -> list:
+    """The active or completed jobs of this label: of each node the oldest, so that every submitter agrees."""
+    with hub_errors("looking for the run's jobs"):
+        found = list(api.list_jobs(namespace=namespace, labels={LABEL: label}))
+    kept: dict = {}
+    for job in sorted(found, key=lambda job: (job.created_at, job.id)):
+        if job.status.stage in (*ACTIVE, "COMPLETED"):
+            kept.setdefault((job.labels or {}).get(NODE_LABEL, "0"), job)
+    return [kept[node] for node in sorted(kept, key=int)]
+
+
+def known_jobs(api, document: dict, before: dict | None) -> list:
+    """Jobs of this run that are active or completed, by the list and by what was written down before."""
+    jobs = find_jobs(api, document["namespace"], document["label"])
+    if jobs or not before or before["label"] != document["label"]:
+        return jobs
+    if before["state"] == "submitted":
+        with hub_errors("looking at the run's jobs"):
+            jobs = [api.inspect_job(job_id=job["id"], namespace=document["namespace"]) for job in before["jobs"]]
+        return [job for job in jobs if job.status.stage in (*ACTIVE, "COMPLETED")]
+    age = time.time() - datetime.datetime.fromisoformat(before["created"]).timestamp()
+    while age < INTENT_SECONDS and not jobs:  # an earlier call was cut off: give its job time to appear
+        log("an earlier submission was cut off; looking whether its job was made")
+        time.sleep(3)
+        age += 30
+        jobs = find_jobs(api, document["namespace"], document["label"])
+    return jobs
+
+
+def submit(api, document: dict, calls: list[dict], path: Path) -> list:
+    """Starts the jobs, the intent being on disk before the first call. If one fails, none is left running."""
+    write_artifact(path, {**document, "state": "intended"})
+    jobs: list = []
+    try:
+        for call in calls:
+            with hub_errors("submitting the job"):
+                jobs.append(api.run_uv_job(**call))
+    except BaseException:
+        for job in jobs:
+            log(f"canceling {job.id}: a run needs all of its nodes")
+            api.cancel_job(job_id=job.id, namespace=document["namespace"])
+        raise
+    first = find_jobs(api, document["namespace"], document["label"])
+    if first and first[0].id != jobs[0].id:
+        log(f"another machine submitted the same plan first: canceling {jobs[0].id}")
+        for job in jobs:
+            api.cancel_job(job_id=job.id, namespace=document["namespace"])
+        return first
+    return jobs
+
+
+def prepare_bucket(api, bucket: str) -> None:
+    """The private bucket of the runs, made if there is none. Raises Failure when it is public."""
+    with hub_errors(f"making the bucket {bucket}"):
+        api.create_bucket(bucket, private=True, exist_ok=True)
+        if not api.bucket_info(bucket).private:
+            raise Failure(
+                f"the bucket {bucket} is public, and checkpoints would be too",
+                f"`hf buckets settings {bucket} --private`",
+            )
+
+
+def secret_values(names: list[str], token: str) -> dict:
+    missing = [name for name in names if name not in os.environ]
+    if missing:
+        raise Failure(f"--secret {missing[0]}: no such variable is set", "set it in the environment", EXIT_USAGE)
+    return {"HF_TOKEN": token, **{name: os.environ[name] for name in names}}
+
+
+def run_here(plan: dict, args, document: dict, path: Path) -> int:
+    """Trains on this machine in the foreground; the exit code is the training script's."""
+    from importlib.util import find_spec
+
+    script = str(training_script(plan))
+    uv = shutil.which("uv")
+    python = [uv, "run", script] if uv and not find_spec("trl") else [sys.executable, script]
+    process = subprocess.Popen([*python, "--plan", str(args.plan), "--out", document["run_folder"]], stdout=sys.stderr)
+    write_artifact(path, {**document, "state": "submitted", "pid": process.pid})
+    while True:
+        try:
+            code = process.wait()
+            break
+        except KeyboardInterrupt:
+            log("interrupted: the training saves a checkpoint and stops")  # it got the signal as well
+    if code == EXIT_OK:
+        say(f"done; next: python scripts/report_run.py {document['run_folder']}")
+    return code if code >= 0 else EXIT_FAILED
+
+
+def options() -> argparse.ArgumentParser:
+    arguments = parser(__doc__)
+    arguments.add_argument("--plan", type=Path, default=Path("plan.json"), help="plan.json of plan_run.py")
+    arguments.add_argument("--backend", choices=["hf-jobs", "local"], help="default: where the plan says")
+    arguments.add_argument("--yes", action="store_true", help="start it; without this only the card is shown")
+    arguments.add_argument("--max-cost", type=float, metavar="USD", help="refuse when it can cost more than this")
+    arguments.add_argument("--namespace", help="user or organization that pays (default: the token's user)")
+    arguments.add_argument("--flavor", help="instead of the plan's, of the same kind of device")
+    arguments.add_argument("--timeout", type=seconds_of, help="90m, 2h or seconds, instead of the plan's")
+    arguments.add_argument("--attempts", type=int, default=1, help="runs of the job when it fails (default: 1)")
+    arguments.add_argument("--secret", action="append", default=[], metavar="NAME", help="a variable the job gets too")
+    arguments.add_argument("--label", action="append", default=[], metavar="KEY=VALUE", help="for the job, repeatable")
+    arguments.add_argument("--again", action="store_true", help="another run of a plan that was run, in a new folder")
+    arguments.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs here (default: runs)")
+    arguments.add_argument("--json", action="store_true", help="print submission.json on standard output")
+    return arguments
+
+
+def main(argv: list[str]) -> int:
+    arguments = options()
+    args = arguments.parse_args(argv)
+    if args.attempts < 1 or (args.max_cost is not None and args.max_cost < 0):
+        raise Failure("--attempts and --max-cost count from 1 and from 0", "correct the number", EXIT_USAGE)
+    if wrong := [label for label in args.label if not re.fullmatch(r"[\w.-]{1,100}=[\w.-]{0,100}", label)]:
+        raise Failure(f"--label {wrong[0]}", "give KEY=VALUE of letters, digits, '.', '-' and '_'", EXIT_USAGE)
+    plan = read_artifact(args.plan, "plan")
+    backend = args.backend or plan["hardware"]["where"]
+    script = training_script(plan)
+    folder = args.runs / plan["name"]
+    identity = hashlib.sha256(json.dumps([plan[key] for key in ("model", "dataset", "settings")]).encode()).hexdigest()
+    require_own_folder(plan, identity, folder)
+    document: dict = {
+        "schema": "skillpack/submission/1",
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "name": plan["name"],
+        "backend": backend,
+        "state": "intended",
+        "label": "",
+        "plan": str(args.plan),
+        "plan_sha256": identity,
+        "run_folder": str(folder),
+        "steps": plan["settings"]["steps"],
+        "jobs": [],
+    }
+    path = folder / "submission.json"
+    if backend == "local":
+        return start_local(plan, args, document, path, script)
+
+    api, who, token = sign_in()
+    namespace = require_namespace(who, args.namespace)
+    flavor = choose_flavor(api, plan, args.flavor)
+    require_inputs(api, plan)
+    secrets = secret_values(args.secret, token)
+    document |= cost_of(plan, flavor, timeout_of(plan, args.timeout), args.attempts)
+    document |= {
+        "label": run_label(plan, script, flavor.name, document["timeout_seconds"]),
+        "namespace": namespace,
+        "endpoint": api.endpoint,
+        "bucket": f"{namespace}/{BUCKET}",
+        "bucket_folder": "",
+    }
+    if args.again:
+        document["label"] += time.strftime("-%Y%m%d%H%M%S", time.gmtime())
+    # The plan is part of the folder's name: a changed plan never continues from another one's checkpoints.
+    again = document["label"][24:]
+    document["bucket_folder"] = f"{plan['name'][:80]}-{identity[:8]}{again}"
+    calls = calls_of(plan, document, args, script, flavor, secrets)
+    document["commands"] = [equivalent(call, node) for node, call in enumerate(calls)]
+    (log if args.json else say)(card(plan, document))
+    if args.max_cost is not None and document["at_most_usd"] > args.max_cost:
+        raise Failure(
+            f"it can cost ${document['at_most_usd']:.2f}, and --max-cost is ${args.max_cost:.2f}",
+            f"a shorter --timeout (${document['usd_per_hour']:.2f} an hour), a cheaper flavor, or fewer steps",
+            EXIT_NO,
+        )
+    if not args.yes:
+        log("nothing was started; to start it: the same command with --yes")
+        if args.json:
+            emit(document)
+        return EXIT_UNCONFIRMED
+
+    with one_at_a_time(folder):
+        before = read_submission(path)
+        jobs = [] if args.again else known_jobs(api, document, before)
+        if found := len(jobs) == document["nodes"]:
+            log(f"this plan was submitted before: {jobs[0].id} is {jobs[0].status.stage}; --again runs it once more")
+        else:
+            if before and before["label"] != document["label"]:
+                refuse_while_active(api, before)
+            prepare_bucket(api, document["bucket"])
+            jobs = submit(api, document, calls, path)
+        document["state"] = "submitted"
+        document["jobs"] = [{"id": job.id, "node": node, "url": job.url} for node, job in enumerate(jobs)]
+        write_artifact(path, document)
+    if args.json:
+        emit(document)
+    else:
+        say("\n".join(f"Job {job['id']}: {job['url']}" for job in document["jobs"]))
+        say("the same by hand:\n" + "\n".join(f"  {command}" for command in document["commands"]))
+    log(f"{'found' if found else 'submitted'}; next: python scripts/watch_run.py {folder} --follow")
+    return EXIT_OK
+
+
+def start_local(plan: dict, args, document: dict, path: Path, script: Path) -> int:
+    document["label"] = run_label(plan, script, "local", 0)
+    (log if args.json else say)(card(plan, document))
+    if plan["hardware"]["where"] != "local":
+        log("warning: the plan was made for a job; memory and time on this machine are not what it says")
+    if not args.yes:
+        log("nothing was started; to start it: the same command with --yes")
+        if args.json:
+            emit(document)
+        return EXIT_UNCONFIRMED
+    code = run_here(plan, args, document, path)
+    if args.json:
+        emit(read_artifact(path, "submission"))
+    return code
+
+
+def refuse_while_active(api, before: dict) -> None:
+    """Raises Failure when a run of the same name, by another plan, is still active."""
+    for job in before["jobs"] if before["backend"] == "hf-jobs" else []:
+        with hub_errors("looking at the last job of this name"):
+            stage = api.inspect_job(job_id=job["id"], namespace=before["namespace"]).status.stage
+        if stage in ACTIVE:
+            raise Failure(
+                f"the name is taken: job {job['id']} runs another plan (or timeout) of the name {before['name']!r}",
+                f"`hf jobs cancel {before['namespace']}/{job['id']}`, or change `name` in the plan",
+                EXIT_USAGE,
+            )
+
+
+def cost_of(plan: dict, flavor, timeout: int, attempts: int) -> dict:
+    """Price, worst and expected cost in dollars, by the prices that the Hub gives now."""
+    nodes = nodes_of(plan)
+    minute = flavor.unit_cost_usd * nodes
+    at_most = math.ceil(timeout / 60) * minute * attempts
+    started = plan["estimate"].get("run_seconds") or plan["estimate"]["train_seconds"]
+    return {
+        "flavor": flavor.name,
+        "nodes": nodes,
+        "attempts": attempts,
+        "timeout_seconds": timeout,
+        "usd_per_hour": round(minute * 60, 4),
+        "at_most_usd": round(at_most, 4),
+        "expected_usd": round(min(at_most, max(plan["estimate"]["cost_usd"], started / 60 * minute)), 4),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

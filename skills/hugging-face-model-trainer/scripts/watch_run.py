@@ -1,0 +1,761 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "huggingface_hub>=2.4,<3",
+#   "jsonschema>=4.21,<5",
+# ]
+# ///
+"""Say how far a run is and what it has cost; when it failed, why, and the next command.
+
+RUN is the folder that submit_run.py or a training script wrote, its submission.json, or the id of a job. When a
+job has completed, its run.json and log are fetched into the folder, where report_run.py reads them.
+
+examples:
+  python scripts/watch_run.py runs/NAME --follow
+  python scripts/watch_run.py 6787fe8a0c5e4f1d2b3a4c5d --json
+"""
+
+# region skillpack:script
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+EXIT_OK, EXIT_NO, EXIT_USAGE, EXIT_FAILED, EXIT_UNCONFIRMED, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
+EXIT_CODES = """exit codes:
+  0    done
+  1    done, and the answer is no (incompatible, does not fit, not better)
+  2    wrong arguments or wrong input; nothing was done
+  3    could not be done; the message says why and what to do
+  4    would spend or publish: run again with --yes
+  130  interrupted; run the same command to continue
+"""
+RESULT = sys.stdout  # `run` sends what libraries print elsewhere, so that one document stays one document
+SECRET = re.compile(r"\b(hf_|sk-|api_org_|ghp_)[A-Za-z0-9_-]{8,}")
+
+
+class Failure(Exception):
+    """What went wrong, what to do about it, and the exit code that says so."""
+
+    def __init__(self, problem: str, fix: str = "", code: int = EXIT_FAILED) -> None:
+        super().__init__(f"{problem}\n  fix: {fix}" if fix else problem)
+        self.problem, self.fix, self.code = problem, fix, code
+
+
+def redact(text: str) -> str:
+    """`text` without the token of the environment and without anything that has the shape of one."""
+    token = os.environ.get("HF_TOKEN", "")
+    if len(token) > 3:
+        text = text.replace(token, "***")
+    return SECRET.sub(lambda match: match[1] + "***", text)
+
+
+def log(message: str) -> None:
+    """One line for the person who watches; standard output is for the result alone."""
+    print(redact(message), file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """The result, for a person, on standard output."""
+    print(redact(text), file=RESULT, flush=True)
+
+
+def emit(document: dict) -> None:
+    """The result, for a machine, as one JSON document on standard output."""
+    say(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Writes beside `path` and renames, so that a reader sees the old file or the new one, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_artifact(path: Path, document: dict) -> None:
+    """A JSON artefact that the next script reads."""
+    write_atomic(path, redact(json.dumps(document, indent=2, ensure_ascii=False)) + "\n")
+
+
+def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
+    """A JSON artefact that an earlier script wrote, `kind` being the name of its schema in assets/.
+
+    It is held against that schema when the script still lies in its skill; a copy sent to a job lies alone,
+    and was checked before it was sent. Raises Failure with EXIT_USAGE and the place of the error.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}", f"make it first: it is the {kind}", EXIT_USAGE) from None
+    except ValueError as error:
+        raise Failure(f"{path}: not JSON: {error}", "make it again, or undo the edit", EXIT_USAGE) from None
+    found = document.get("schema") if isinstance(document, dict) else None
+    if found != f"skillpack/{kind}/{version}":
+        raise Failure(
+            f"{path}: schema is {found!r}, this script reads 'skillpack/{kind}/{version}'",
+            "use scripts of one version of the skill, or make the file again with these",
+            EXIT_USAGE,
+        )
+    schema = Path(__file__).resolve().parent.parent / "assets" / f"{kind}.schema.json"
+    if schema.is_file():
+        from jsonschema import Draft202012Validator
+
+        validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+        errors = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
+        if errors:
+            lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
+            raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
+    return document
+
+
+class Parser(argparse.ArgumentParser):
+    def print_help(self, file=None) -> None:
+        super().print_help(file or RESULT)
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """A parser whose --help is the script's docstring and the exit codes."""
+    return Parser(description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def run(main: Callable[[list[str]], int]) -> int:
+    """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    sys.stdout = sys.stderr
+    try:
+        return main(sys.argv[1:])
+    except Failure as failure:
+        log(f"error: {failure}")
+        return failure.code
+    except KeyboardInterrupt:
+        log("interrupted; run the same command to continue")
+        return EXIT_INTERRUPTED
+
+
+# endregion skillpack:script
+
+import contextlib
+import queue
+import shlex
+import threading
+import time
+
+EXIT_RUNNING, EXIT_CANCELED = 5, 6
+STAGE_CODES = """  5    still scheduled or running
+  6    canceled or deleted
+Here 0 says that the run completed and 1 that it failed; 2 and 3 that this script could not tell.
+"""
+ACTIVE, ENDED = ("SCHEDULING", "RUNNING"), ("COMPLETED", "ERROR", "CANCELED", "DELETED")
+POLL_SECONDS = 3.0
+SILENT_SECONDS = 600  # a local run that logged nothing for so long, and whose process is not known, is over
+LOG_LINES = 20_000  # kept for the diagnosis
+FETCHED = ("run.json", "log.jsonl", "baseline.json")
+NUMBER = r"'?(-?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf))'?"
+STEP_LINE = re.compile(r"\{'loss': " + NUMBER + r".*?'learning_rate': " + NUMBER)
+BAR = re.compile(r"\d+%\|.*?\| (\d+)/(\d+) \[")
+SESSION = re.compile(r"^run \S+ in .*: loading rows$")
+RESUMED = re.compile(r"^resuming from checkpoint-(\d+)$")
+
+# What a log says when a run fails: (kind, what to look for, cause, next command). The first that matches is
+# the cause, so the special stands before the general. {plan}, {model}, {again} and {script} are filled in.
+DIAGNOSES = [
+    (
+        "nan",
+        r"the loss was not a number",
+        "the loss was not a number: it diverged, or fp16 overflowed",
+        "plan with a tenth of the rate: {replan} --learning-rate {rate}, then {again}",
+    ),
+    (
+        "oom",
+        r"CUDA out of memory|OutOfMemoryError|MPS backend out of memory|can't allocate memory|Cannot allocate memory"
+        r"|^MemoryError|\bOOMKilled\b|std::bad_alloc|ArrayMemoryError|realloc of size \d+ failed",
+        "out of memory",
+        "plan for less: {replan} --max-length {shorter}, or a flavor with more memory; then {again}",
+    ),
+    (
+        "disk",
+        r"No space left on device|GB free, the checkpoints and the model need|Errno 28|Disk quota exceeded",
+        "the disk is full",
+        "a flavor with more storage (`hf jobs hardware`), or LoRA, whose checkpoints are small: {replan} --lora",
+    ),
+    (
+        "columns",
+        r"no row fits|Missing '.*column|KeyError: '(?:messages|prompt|completion|chosen|rejected|text)'"
+        r"|Column .* not in the dataset|no token carries loss|CastError|DatasetGenerationCastError",
+        "the rows do not have the columns that the method trains on",
+        "see what the data has: python scripts/inspect_dataset.py {dataset} --model {model}, then {replan}",
+    ),
+    (
+        "auth",
+        r"GatedRepoError|Cannot access gated repo|RepositoryNotFoundError|\b40[13] Client Error|Invalid username or "
+        r"password|Invalid user token|LocalTokenNotFoundError|\bUnauthorized\b|DatasetNotFoundError|is not a local "
+        r"folder and is not a valid model identifier|Access to .* is restricted",
+        "the job may not read or write something on the Hub: no token, an expired one, or one without the right",
+        "`hf auth whoami`, then `hf auth login` with a token that may; {again} hands it to the job",
+    ),
+    (
+        "import",
+        r"ModuleNotFoundError|ImportError|No solution found when resolving|cannot import name|uv: .*not installed"
+        r"|undefined symbol|No module named",
+        "a package is missing or does not fit the others",
+        "use the training script as the skill has it (its header names tested versions); then {again}",
+    ),
+    (
+        "plan",
+        r"holds a run of another plan|this script reads 'skillpack/|correct these fields, or make the file again",
+        "the plan is not what this script or this run's folder expects",
+        "plan again: {replan}, then {again}",
+    ),
+    (
+        "hub",
+        r"\b429 |Too Many Requests|\b50[0234] Server Error|ConnectionError|ConnectError|ReadTimeout|ConnectTimeout"
+        r"|Name or service not known|Temporary failure in name resolution|RemoteDisconnected|LocalEntryNotFoundError",
+        "the Hub could not be reached, or refused for a while",
+        "{again}: it continues from the last checkpoint",
+    ),
+    (
+        "deadline",
+        r"stopped by the deadline",
+        "the plan's own deadline stopped it, with a checkpoint",
+        "{again}: it continues from the checkpoint",
+    ),
+    (
+        "stopped",
+        r"stopped by SIG(?:TERM|INT)",
+        "it was stopped from outside (preempted, canceled or interrupted), with a checkpoint",
+        "{again}: it continues from the checkpoint",
+    ),
+    (
+        "killed",
+        r"exit code: (?:137|-9)\b|exit code: 143\b|\bKilled\b",
+        "it was killed from outside: the machine ran out of main memory, or was taken away",
+        "{again}: it continues from the last checkpoint; killed twice at the same place means memory: {replan} "
+        "--max-length {shorter}",
+    ),
+]
+
+
+class Progress:
+    """What the lines of a log say about a run's steps; lines are fed as they come."""
+
+    def __init__(self, total: int | None = None) -> None:
+        self.total, self.lines = total, []
+        self.step = 0
+        self.first: float | None = None
+        self.loss: float | None = None
+        self.rate: float | None = None
+        self.marks: list[tuple[float, int]] = []  # (when seen, step), for the time that is left
+
+    def feed(self, text: str) -> None:
+        for line in re.split(r"[\r\n]+", text):
+            if line.strip():
+                self._line(line.strip())
+
+    def _line(self, line: str) -> None:
+        self.lines.append(line[:2000])
+        del self.lines[:-LOG_LINES]
+        if SESSION.match(line):
+            self.step, self.marks = 0, []
+        elif match := RESUMED.match(line):
+            self.step, self.marks = int(match[1]), []
+        elif match := STEP_LINE.search(line):
+            self.logged(self.step + 1, float(match[1]), float(match[2]))
+        elif (match := BAR.search(line)) and self.total in (None, int(match[2])) and self.loss is not None:
+            self.total = int(match[2])
+
+    def logged(self, step: int, loss: float, rate: float) -> None:
+        self.step, self.loss, self.rate = step, loss, rate
+        self.first = loss if self.first is None else self.first
+        self.marks = [*self.marks[-200:], (time.monotonic(), step)]
+
+    def entries(self, text: str) -> None:
+        """The same from a log.jsonl, which knows its steps."""
+        for line in text.splitlines():
+            with contextlib.suppress(ValueError, KeyError):  # the last line may be half written
+                entry = json.loads(line)
+                self.logged(entry["step"], entry["loss"], entry["learning_rate"])
+                self.marks[-1] = (entry["time"], entry["step"])
+
+    def seconds_left(self, running: float | None) -> float | None:
+        """By the pace of the last steps seen, else of the whole time that the job has run."""
+        if not self.total or not self.step:
+            return None
+        (begun, from_step), (seen, to_step) = self.marks[0], self.marks[-1]
+        if to_step - from_step >= 2 and seen - begun > 1:
+            return (self.total - self.step) * (seen - begun) / (to_step - from_step)
+        return (self.total - self.step) * running / self.step if running else None
+
+
+def diagnose(progress: Progress, message: str | None, facts: dict) -> dict:
+    """{kind, cause, evidence, next} of a run that failed, from the end of its log and the job's message."""
+    if "timeout" in (message or "").lower():
+        after = f" after {clock(facts['running'])}" if facts["running"] else ""
+        return {
+            "kind": "timeout",
+            "cause": f"the job's timeout ended it{after}, at step {progress.step} of {progress.total or '?'}",
+            "evidence": message,
+            "next": f"{facts['again']} --timeout {facts['longer']}: it continues from the last checkpoint",
+        }
+    lines = [*session(progress.lines), message or ""]
+    for kind, pattern, cause, following in DIAGNOSES:
+        found = next((line for line in reversed(lines) if re.search(pattern, line)), None)
+        if found is not None:
+            return {"kind": kind, "cause": cause, "evidence": found[:300], "next": following.format_map(facts)}
+    last = next((line for line in reversed(lines) if re.search(r"error|exception", line, re.I)), message or "")
+    return {
+        "kind": "unknown",
+        "cause": "the log shows none of the known causes",
+        "evidence": last[:300],
+        "next": f"read the end of the log: {facts['logs']}",
+    }
+
+
+def session(lines: list[str]) -> list[str]:
+    """The lines of the last attempt: an earlier one's failure is not this one's."""
+    starts = [index for index, line in enumerate(lines) if SESSION.match(line)]
+    return lines[starts[-1] :] if starts else lines
+
+
+def facts_of(submission: dict | None, plan: dict | None, job, script: str | None) -> dict:
+    """What the commands of a diagnosis are filled with."""
+    plan = plan or {}
+    settings, model = plan.get("settings", {}), plan.get("model", {}).get("id", "MODEL")
+    plan_file = shlex.quote((submission or {}).get("plan", "plan.json"))
+    running = job.durations.running_secs if job is not None and job.durations else None
+    timeout = (submission or {}).get("timeout_seconds") or max(running or 0, 1800)
+    if script:
+        again = f"python scripts/{script} --plan {plan_file}"
+    elif submission or job is None:
+        again = f"python scripts/submit_run.py --plan {plan_file} --yes"
+    else:
+        again = f"hf jobs rerun {job.owner.name}/{job.id}"
+    return {
+        "again": again,
+        "replan": f"python scripts/plan_run.py --model {shlex.quote(model)}",
+        "model": shlex.quote(model),
+        "dataset": shlex.quote(plan.get("dataset", {}).get("source", {}).get("id", "DATASET")),
+        "rate": f"{settings.get('learning_rate', 2e-4) / 10:g}",
+        "shorter": str(max(64, settings.get("max_length", 1024) // 2)),
+        "longer": f"{max(1, round(2 * timeout / 60))}m",
+        "running": running,
+        "logs": f"hf jobs logs {job.owner.name}/{job.id}" if job is not None else "the terminal it ran in",
+    }
+
+
+@contextlib.contextmanager
+def hub_errors(doing: str):
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
+
+    try:
+        yield
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        fix = {
+            401: "the token is missing, wrong or expired: `hf auth login`, or set HF_TOKEN",
+            403: "the token may not read this namespace's jobs",
+            404: "check the id (`hf jobs ps -a`), and the namespace with NAMESPACE/ID",
+        }.get(status, "run the same command again in a minute: the job itself goes on")
+        said = (error.server_message or str(error).splitlines()[0])[:300]
+        raise Failure(f"{doing}: {status} {said}", fix) from None
+    except OfflineModeIsEnabled:
+        raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it") from None
+    except (HTTPError, OSError) as error:
+        raise Failure(
+            f"{doing}: the Hub cannot be reached ({type(error).__name__}: {error})",
+            "check the network and HF_ENDPOINT; the job itself goes on",
+        ) from None
+
+
+class Watched:
+    """A run on Jobs, seen through its jobs: of several nodes, the first has the log and any can fail."""
+
+    def __init__(self, api, namespace: str, ids: list[str], submission: dict | None) -> None:
+        self.api, self.namespace, self.ids, self.submission = api, namespace, ids, submission
+        self.jobs: list = []
+        self.price: float | None = submission.get("usd_per_hour") if submission else None
+        self.prepared: dict | None = plan_of(submission)
+
+    def look(self) -> str:
+        """The stage of the run: of its nodes' stages the one that decides."""
+        with hub_errors("looking at the job"):
+            self.jobs = [self.api.inspect_job(job_id=job, namespace=self.namespace) for job in self.ids]
+            if self.price is None:
+                prices = {flavor.name: flavor.unit_cost_usd * 60 for flavor in self.api.list_jobs_hardware()}
+                self.price = sum(prices.get(job.flavor, 0.0) for job in self.jobs)
+        stages = [str(getattr(job.status.stage, "value", job.status.stage)) for job in self.jobs]
+        for decisive in ("ERROR", "CANCELED", "DELETED", "RUNNING", "SCHEDULING"):
+            if decisive in stages:
+                return decisive
+        return "COMPLETED"
+
+    def deciding(self):
+        """The job that failed, or the first node's."""
+        return next((job for job in self.jobs if job.status.stage == "ERROR"), self.jobs[0])
+
+    def log(self, progress: Progress, job) -> None:
+        with hub_errors("reading the log"):
+            for line in self.api.fetch_job_logs(job_id=job.id, namespace=self.namespace):
+                progress.feed(line)
+
+    def seconds(self) -> tuple[float, float | None]:
+        """(since the job was made, of which running) of the longest node."""
+        durations = [job.durations for job in self.jobs if job.durations]
+        total = max((each.total_secs or 0 for each in durations), default=0)
+        return total, max((each.running_secs or 0 for each in durations), default=None)
+
+    def cost(self) -> float:
+        """Dollars until now, by minutes begun, as they are billed."""
+        minutes = -(-max(1, self.seconds()[0]) // 60)
+        return round(minutes / 60 * (self.price or 0.0), 4)
+
+    def bucket_text(self, name: str) -> str | None:
+        """A file of the run's folder in the bucket, or None when it is not there."""
+        if not self.submission:
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / name
+            with hub_errors(f"reading {name} from the bucket"):
+                self.api.download_bucket_files(
+                    self.submission["bucket"], [(f"{self.submission['bucket_folder']}/{name}", target)]
+                )
+            return target.read_text("utf-8") if target.is_file() else None
+
+    def fetch(self, folder: Path, model: bool) -> list[str]:
+        """Brings the run's files, and its model if asked, from the bucket into `folder`; the names."""
+        submission = self.submission or {}
+        prefix = submission["bucket_folder"] + "/"
+        with hub_errors("listing the run's files"):
+            entries = list(self.api.list_bucket_tree(submission["bucket"], prefix, recursive=True))
+        wanted = []
+        for entry in entries:
+            name = entry.path[len(prefix) :] if entry.path.startswith(prefix) else ""
+            if entry.type == "file" and (name in FETCHED or (model and name.startswith("model/"))):
+                if ".." in Path(name).parts:
+                    raise Failure(f"the bucket has a file {name!r}", "look at the bucket: a job wrote it")
+                wanted.append((entry, name))
+        for _, name in wanted:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        # run.json last: where it stands, all that it speaks of does too.
+        wanted.sort(key=lambda item: item[1] == "run.json")
+        with hub_errors("fetching the run's files"):
+            self.api.download_bucket_files(submission["bucket"], [(entry, folder / name) for entry, name in wanted])
+        for entry, name in wanted:
+            if (folder / name).stat().st_size != entry.size:
+                raise Failure(f"{folder / name} did not come whole", "run the same command again")
+        return [name for _, name in wanted]
+
+
+def plan_of(submission: dict | None) -> dict | None:
+    """The plan of a submission, when it still lies where it was."""
+    path = Path(submission["plan"]) if submission and submission.get("plan") else None
+    return read_artifact(path, "plan") if path and path.is_file() else None
+
+
+def clock(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+WORDS = {
+    "SCHEDULING": "waits for its machine",
+    "RUNNING": "is running",
+    "COMPLETED": "has completed",
+    "ERROR": "has failed",
+    "CANCELED": "was canceled",
+    "DELETED": "was deleted",
+}
+
+
+def block(status: dict) -> str:
+    """The status as a person reads it."""
+    lines = [f"{status['what']} {WORDS[status['stage']]} ({clock(status['elapsed_seconds'])} elapsed)"]
+    if status["step"]:
+        lines.append(f"Current step: {status['step']}/{status['steps'] or '?'}")
+    if status["loss"] is not None:
+        moved = "down" if status["loss"] <= status["first_loss"] else "up"
+        lines.append(f"Training loss: {status['loss']:.4g} ({moved} from {status['first_loss']:.4g} at start)")
+        lines.append(f"Learning rate: {status['learning_rate']:.2g}")
+    if status["stage"] == "RUNNING" and status["seconds_left"] is not None:
+        lines.append(f"Estimated completion: ~{clock(status['seconds_left'])}")
+    if status["cost_usd"] is not None:
+        limit = f" (at most ${status['at_most_usd']:.2f})" if status["at_most_usd"] is not None else ""
+        lines.append(f"Cost so far: ${status['cost_usd']:.2f}{limit}")
+    if status["diagnosis"]:
+        found = status["diagnosis"]
+        lines += [f"Cause: {found['cause']}", f"  {found['evidence']}", f"Next: {found['next']}"]
+    lines += [f"Next: {following}" for following in status["next"]]
+    return "\n".join(lines)
+
+
+def status_of_job(watched: Watched, stage: str, progress: Progress) -> dict:
+    elapsed, running = watched.seconds()
+    job, submission = watched.deciding(), watched.submission
+    status = {
+        "what": f"Job {job.id}",
+        "stage": stage,
+        "message": job.status.message,
+        "url": job.url,
+        "elapsed_seconds": elapsed,
+        "cost_usd": watched.cost(),
+        "at_most_usd": submission.get("at_most_usd") if submission else None,
+        **figures(progress, running),
+        "diagnosis": None,
+        "next": [],
+    }
+    facts = facts_of(submission, watched.prepared, job, None)
+    if stage == "ERROR":
+        status["diagnosis"] = diagnose(progress, job.status.message, facts)
+        left = [other for other in watched.jobs if other.status.stage in ACTIVE]
+        status["next"] += [f"hf jobs cancel {watched.namespace}/{other.id}" for other in left]
+    elif stage in ("CANCELED", "DELETED"):
+        status["next"].append(f"{facts['again']}: it continues from the last checkpoint, if there is one")
+    return status
+
+
+def figures(progress: Progress, running: float | None) -> dict:
+    return {
+        "step": progress.step,
+        "steps": progress.total,
+        "loss": progress.loss,
+        "first_loss": progress.first,
+        "learning_rate": progress.rate,
+        "seconds_left": progress.seconds_left(running),
+    }
+
+
+def watch_job(watched: Watched, follow: bool) -> dict:
+    """The status of a run on Jobs; with `follow`, once it has ended."""
+    stage = watched.look()
+    progress = Progress(watched.submission["steps"] if watched.submission else None)
+    if follow and stage in ACTIVE:
+        stage = follow_job(watched, progress)
+        progress.lines.clear()  # the stream may have been cut: the whole log is read for the diagnosis
+    job = watched.deciding()
+    if stage == "DELETED":
+        return status_of_job(watched, stage, progress)
+    if not follow or stage == "ERROR" or not progress.step:
+        fresh = Progress(progress.total)
+        with contextlib.suppress(Failure) if stage == "CANCELED" else contextlib.nullcontext():
+            watched.log(fresh, job)
+        fresh.marks = progress.marks if progress.marks and progress.step == fresh.step else []
+        progress = fresh if fresh.lines or not progress.step else progress
+        progress.marks = progress.marks or [(0.0, progress.step)]
+    if not progress.step and (text := watched.bucket_text("log.jsonl")):
+        progress.entries(text)
+    return status_of_job(watched, stage, progress)
+
+
+def follow_job(watched: Watched, progress: Progress) -> str:
+    """Follows log and stage until the run has ended; any stage that ends it ends this."""
+    arrived: queue.Queue = queue.Queue()
+
+    def stream() -> None:
+        with contextlib.suppress(Exception):
+            for line in watched.api.fetch_job_logs(job_id=watched.ids[0], namespace=watched.namespace, follow=True):
+                arrived.put(line)
+
+    threading.Thread(target=stream, daemon=True).start()
+    stage, asked, trouble, shown = watched.look(), time.monotonic(), 0, 0
+    while stage in ACTIVE:
+        with contextlib.suppress(queue.Empty):
+            progress.feed(arrived.get(timeout=0.3))
+            while True:
+                progress.feed(arrived.get_nowait())
+        if time.monotonic() - asked > POLL_SECONDS:
+            asked = time.monotonic()
+            try:
+                stage, trouble = watched.look(), 0
+            except Failure as failure:
+                trouble += 1
+                if trouble > 20:
+                    raise
+                log(f"warning: {failure.problem}; looking again")
+        shown = draw(watched, stage, progress, shown)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    return stage
+
+
+def draw(watched: Watched, stage: str, progress: Progress, shown: int) -> int:
+    """The progress bar on a terminal; elsewhere a line at every twentieth of the run. Returns the step shown."""
+    total = progress.total or 0
+    loss = f", loss {progress.loss:.4g}" if progress.loss is not None else ""
+    if sys.stderr.isatty():
+        done = 30 * progress.step // total if total else 0
+        left = progress.seconds_left(None)
+        about = f", about {clock(left)} left" if left is not None else ""
+        text = f"{WORDS[stage]} |{'#' * done:<30}| {progress.step}/{total or '?'}{loss}{about}, ${watched.cost():.2f}"
+        print(f"\r\x1b[K{text[:110]}", end="", file=sys.stderr, flush=True)
+    elif progress.step and (not shown or progress.step - shown >= max(1, total // 20)):
+        log(f"step {progress.step}/{total or '?'}{loss}, ${watched.cost():.2f}")
+        return progress.step
+    return shown
+
+
+def local_stage(folder: Path, submission: dict | None) -> tuple[str, dict | None]:
+    """(stage, run.json or None) of a run on this machine."""
+    run_file = folder / "run.json"
+    run_document = read_artifact(run_file, "run") if run_file.is_file() else None
+    if run_document and run_document["status"] == "completed":
+        return "COMPLETED", run_document
+    if submission and submission.get("pid") and alive(submission["pid"]):
+        return "RUNNING", None
+    log_file = folder / "log.jsonl"
+    newest = max(run_file.stat().st_mtime if run_document else 0, log_file.stat().st_mtime if log_file.is_file() else 0)
+    if run_document and run_file.stat().st_mtime >= newest:
+        return "ERROR", run_document
+    fresh = not (submission and submission.get("pid")) and time.time() - newest < SILENT_SECONDS
+    return ("RUNNING" if fresh else "ERROR"), None
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def watch_local(folder: Path, submission: dict | None, follow: bool) -> dict:
+    """The status of a run on this machine, from what it wrote."""
+    if not any((folder / name).is_file() for name in ("run.json", "log.jsonl", "submission.json")):
+        raise Failure(f"{folder} is not a run", "give a folder that a training script wrote, or a job's id", EXIT_USAGE)
+    while True:
+        stage, run_document = local_stage(folder, submission)
+        plan = run_document["plan"] if run_document else plan_of(submission)
+        progress = Progress(plan["settings"]["steps"] if plan else (submission or {}).get("steps"))
+        log_file = folder / "log.jsonl"
+        if log_file.is_file():
+            progress.entries(log_file.read_text("utf-8"))
+        if not follow or stage in ENDED:
+            break
+        if sys.stderr.isatty() and progress.total:
+            bar = "#" * (30 * progress.step // progress.total)
+            print(f"\r\x1b[K|{bar:<30}| {progress.step}/{progress.total}", end="", file=sys.stderr, flush=True)
+        time.sleep(1)
+    begun = min((path.stat().st_mtime for path in folder.glob("*.json*")), default=time.time())
+    if progress.marks:
+        begun = min(begun, progress.marks[0][0])
+    elapsed = run_document["seconds"] if run_document and "seconds" in run_document else time.time() - begun
+    script = f"train_{plan['method']}.py" if plan else "train_sft.py"
+    facts = facts_of(submission, plan, None, script)
+    status = {
+        "what": f"Run {folder.name}",
+        "stage": stage,
+        "message": run_document["stopped_by"] if run_document and stage == "ERROR" else None,
+        "url": None,
+        "elapsed_seconds": elapsed,
+        "cost_usd": 0.0,
+        "at_most_usd": None,
+        **figures(progress, elapsed),
+        "diagnosis": None,
+        "next": [],
+    }
+    if stage == "ERROR":
+        message = f"stopped by {status['message']}" if status["message"] else "exit code: 137 or a crash: no run.json"
+        status["diagnosis"] = diagnose(progress, message, facts)
+    elif stage == "COMPLETED":
+        status["next"].append(f"python scripts/report_run.py {folder}")
+    return status
+
+
+def target(name: str) -> tuple[Path | None, dict | None, str | None, str | None]:
+    """(folder, submission, job id, namespace) that the argument names."""
+    path = Path(name)
+    if path.is_dir() or path.suffix == ".json":
+        file = path / "submission.json" if path.is_dir() else path
+        folder = path if path.is_dir() else path.parent
+        return folder, (read_artifact(file, "submission") if file.is_file() else None), None, None
+    namespace, _, job = name.rstrip("/").rpartition("/")
+    if not re.fullmatch(r"[A-Za-z0-9]{12,64}", job):
+        raise Failure(f"{name!r} is no folder, submission.json or job id", "`hf jobs ps -a` lists jobs", EXIT_USAGE)
+    return None, None, job, namespace.rpartition("/")[2] or None
+
+
+def sign_in():
+    from huggingface_hub import HfApi, get_token
+
+    token = get_token()
+    if not token:
+        raise Failure("no Hugging Face token", "`hf auth login`, or set HF_TOKEN")
+    os.environ["HF_TOKEN"] = token  # so that no message can show it
+    return HfApi(token=token)
+
+
+def record_job(folder: Path, watched: Watched) -> None:
+    """Writes into run.json which job made it and what that cost, for the report."""
+    document = read_artifact(folder / "run.json", "run")
+    elapsed, running = watched.seconds()
+    document["job"] = {
+        "ids": watched.ids,
+        "url": watched.jobs[0].url,
+        "flavor": watched.jobs[0].flavor,
+        "nodes": len(watched.jobs),
+        "seconds": elapsed,
+        "running_seconds": running,
+        "cost_usd": watched.cost(),
+    }
+    write_artifact(folder / "run.json", document)
+
+
+def main(argv: list[str]) -> int:
+    arguments = parser(__doc__)
+    arguments.epilog = EXIT_CODES + STAGE_CODES
+    arguments.add_argument("run", metavar="RUN", help="folder of the run, submission.json, or a job's id")
+    arguments.add_argument("--follow", action="store_true", help="stay until it has ended, with a progress bar")
+    arguments.add_argument("--download", action="store_true", help="once completed, fetch the model as well")
+    arguments.add_argument("--namespace", help="of the job (default: the token's user)")
+    arguments.add_argument("--json", action="store_true", help="print the status on standard output as JSON")
+    args = arguments.parse_args(argv)
+    folder, submission, job, namespace = target(args.run)
+    if job is None and (submission is None or submission["backend"] == "local"):
+        status = watch_local(folder, submission, args.follow)
+    else:
+        if submission and not submission["jobs"]:
+            raise Failure(
+                "the submission was cut off before its job was known",
+                f"python scripts/submit_run.py --plan {submission['plan']} --yes: it finds the job, or makes it",
+                EXIT_USAGE,
+            )
+        api = sign_in()
+        if submission is None:
+            with hub_errors("signing in"):
+                namespace = args.namespace or namespace or api.whoami()["name"]
+            watched = Watched(api, namespace, [job], None)
+        else:
+            ids = [each["id"] for each in submission["jobs"]]
+            watched = Watched(api, submission["namespace"], ids, submission)
+        status = watch_job(watched, args.follow)
+        if status["stage"] == "COMPLETED" and submission:
+            names = watched.fetch(folder, args.download)
+            if "run.json" in names:
+                record_job(folder, watched)
+                status["next"].append(f"python scripts/report_run.py {folder}")
+            if not args.download:
+                status["next"].append(f"python scripts/watch_run.py {folder} --download  # the model, {folder}/model")
+    if args.json:
+        emit(status)
+    else:
+        say(block(status))
+    return {"COMPLETED": EXIT_OK, "ERROR": EXIT_NO}.get(
+        status["stage"], EXIT_RUNNING if status["stage"] in ACTIVE else EXIT_CANCELED
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
