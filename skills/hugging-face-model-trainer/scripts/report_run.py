@@ -273,7 +273,8 @@ def report(run: dict, picture: str, folder: Path) -> str:
         ],
     )
     if run["model_path"]:
-        lines += ["", "## Use it", "", "```python", *usage(plan["model"]["id"], str(folder / run["model_path"]), lora), "```"]
+        code = usage(plan["model"]["id"], str(folder / run["model_path"]), lora)
+        lines += ["", "## Use it", "", "```python", *code, "```"]
     return "\n".join(lines) + "\n"
 
 
@@ -301,7 +302,8 @@ def main(argv: list[str]) -> int:
     if document["log"]:
         draw_loss(document["log"], picture)
     written = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    write_atomic(path, redact(report(document, picture.name, run_file.parent)) + f"\nWritten {written} from {run_file}.\n")
+    text = report(document, picture.name, run_file.parent) + f"\nWritten {written} from {run_file}.\n"
+    write_atomic(path, redact(text))
     sentence = verdict(document["comparison"])
     log(sentence)
     if args.json:
