@@ -1,0 +1,50 @@
+"""The `hf` command on repos, step by step; jobs and buckets have tests of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import LocalHub
+
+
+@pytest.mark.parametrize("xet", [True, False], ids=["xet", "http"])
+def test_hf_moves_files_between_here_and_a_repo(hub: LocalHub, xet: bool, tmp_path: Path) -> None:
+    repo = f"{hub.user}/by-cli-{'xet' if xet else 'http'}"
+    folder = tmp_path / "model"
+    (folder / "nested").mkdir(parents=True)
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n# A card\n")
+    (folder / "nested/model.safetensors").write_bytes(bytes(range(256)) * 20_000)  # 5 MB, sent as a large file
+
+    def hf(*arguments: str, code: int = 0) -> str:
+        done = hub.run("hf", *arguments, xet=xet, HF_HOME=str(tmp_path / "hf"))
+        assert done.returncode == code, f"hf {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    assert hub.user in hf("auth", "whoami")
+    hf("repos", "create", repo, "--private")
+    hf("upload", repo, str(folder))
+    hf("upload", repo, str(folder / "README.md"), "copies/CARD.md", "--commit-message", "a second name")
+    hf("repos", "tag", "create", repo, "v1")
+    assert "v1" in hf("repos", "tag", "list", repo)
+    assert repo.partition("/")[2] in hf("repos", "ls")
+    assert '"license:mit"' in hf("models", "info", repo, "--format", "json").replace("'", '"')
+
+    there = tmp_path / "there"
+    hf("download", repo, "--local-dir", str(there), "--revision", "v1", "--exclude", "copies/*")
+    assert (there / "nested/model.safetensors").read_bytes() == (folder / "nested/model.safetensors").read_bytes()
+    assert not (there / "copies").exists()
+
+    hf("upload", repo, str(folder / "README.md"), "proposal.md", "--create-pr")
+    assert "open" in hf("discussions", "list", repo)
+    hf("repos", "delete-files", repo, "copies/CARD.md")
+    assert "Not Found" in hf("download", repo, "copies/CARD.md", code=1).title()
+    hf("repos", "delete", repo, "--yes")
+    hf("download", repo, code=1)
+
+
+def test_hf_says_what_is_wrong_with_a_token(hub: LocalHub) -> None:
+    done = hub.run("hf", "auth", "whoami", HF_TOKEN="hf_nobodyhasthistoken")
+    assert done.returncode
+    assert "Invalid user token" in done.stdout + done.stderr
