@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from skillpack import samples
+from tests.conftest import LocalHub
 
 SCRIPTS = Path(__file__).parents[2] / "skills/hugging-face-model-trainer/scripts"
 
@@ -103,3 +104,27 @@ def plan(tmp_path: Path, tiny_model: Path, docstring_rows: Path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def published(hub: LocalHub, tiny_model: Path, docstring_rows: Path) -> tuple[str, str]:
+    """(model id, dataset id) on the local Hub, readable by every user of it."""
+    api = hub.api()
+    model, rows = f"{hub.user}/tiny-qwen3", f"{hub.user}/docstrings"
+    api.create_repo(model)
+    api.upload_folder(repo_id=model, folder_path=tiny_model)
+    api.create_repo(rows, repo_type="dataset")
+    api.upload_file(repo_id=rows, repo_type="dataset", path_or_fileobj=docstring_rows, path_in_repo="rows.jsonl")
+    return model, rows
+
+
+@pytest.fixture
+def bench(hub: LocalHub, published: tuple[str, str], plan, tmp_path: Path):
+    """A user of the local Hub of its own, and a plan of 12 steps for a job; its jobs are canceled at the end."""
+    from .hubrun import Bench, for_jobs, new_user
+
+    user, token = new_user(hub)
+    bench = Bench(hub, tmp_path, user, token, plan(model=published[0], rows=published[1]))
+    bench.edit(for_jobs)
+    yield bench
+    bench.cancel_all()

@@ -166,16 +166,20 @@ LOCAL_FORMATS = (".jsonl", ".json", ".csv", ".parquet")
 
 
 @contextlib.contextmanager
-def hub_errors(doing: str, code: int = EXIT_FAILED):
-    """Turns what the client raises while `doing` into a Failure with the way out."""
+def hub_errors(doing: str, passing: tuple = ()):
+    """Turns what the client raises while `doing` into a Failure with the way out; `passing` goes through."""
     from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
     try:
         yield
+    except passing:
+        raise
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         said = (error.server_message or str(error).splitlines()[0])[:300]
-        raise Failure(f"{doing}: {status} {said}", way_out(status), code) from None
+        raise Failure(
+            f"{doing}: {status} {said}", way_out(status), EXIT_USAGE if status == 404 else EXIT_FAILED
+        ) from None
     except OfflineModeIsEnabled:
         raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it: a job is started over the network") from None
     except (HTTPError, OSError) as error:
@@ -210,6 +214,7 @@ def way_out(status: int) -> str:
 
 def sign_in():
     """(client, whoami, token). The token is put into the environment so that no message can show it."""
+    os.environ.setdefault("HF_HUB_DISABLE_EXPERIMENTAL_WARNING", "1")  # read when the client is imported
     from huggingface_hub import HfApi, get_token
 
     token = get_token()
@@ -268,22 +273,22 @@ def is_local(name: str) -> bool:
 def require_readable(api, kind: str, repo: str, revision: str | None) -> None:
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
+    known = (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError, HFValidationError)
     try:
-        with hub_errors(f"looking up the {kind} {repo}"):
-            try:
-                api.auth_check(repo, repo_type=kind)
-                api.repo_info(repo, repo_type=kind, revision=revision)
-            except GatedRepoError:
-                page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{repo}"
-                raise Failure(f"the {kind} {repo} is gated", f"accept its terms at {page}, then run again") from None
-            except RepositoryNotFoundError:
-                raise Failure(
-                    f"the {kind} {repo} does not exist, or is private and this token may not read it",
-                    "check the id; for a private one use a token of its owner or organization",
-                    EXIT_USAGE,
-                ) from None
-            except RevisionNotFoundError:
-                raise Failure(f"the {kind} {repo} has no revision {revision!r}", "plan again", EXIT_USAGE) from None
+        with hub_errors(f"looking up the {kind} {repo}", passing=known):
+            api.auth_check(repo, repo_type=kind)
+            api.repo_info(repo, repo_type=kind, revision=revision)
+    except GatedRepoError:
+        page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{repo}"
+        raise Failure(f"the {kind} {repo} is gated", f"accept its terms at {page}, then run this again") from None
+    except RepositoryNotFoundError:
+        raise Failure(
+            f"the {kind} {repo} does not exist, or is private and this token may not read it",
+            "check the id; for a private one use a token of its owner or organization",
+            EXIT_USAGE,
+        ) from None
+    except RevisionNotFoundError:
+        raise Failure(f"the {kind} {repo} has no revision {revision!r}", "plan again", EXIT_USAGE) from None
     except HFValidationError as error:
         raise Failure(f"the {kind}'s id {repo!r} cannot be: {error}", "correct it and plan again", EXIT_USAGE) from None
 
@@ -441,11 +446,11 @@ def card(plan: dict, document: dict) -> str:
     nodes = f"{document['nodes']} x " if document["nodes"] > 1 else ""
     attempts = f" x {document['attempts']} attempts" if document["attempts"] > 1 else ""
     lines += [
-        f"  where      {nodes}{document['flavor']}, ${document['usd_per_hour']:.2f} an hour, paid by "
+        f"  where      {nodes}{document['flavor']}, {money(document['usd_per_hour'])} an hour, paid by "
         f"{document['namespace']}",
         time_line,
         f"  timeout    {clock(document['timeout_seconds'])}",
-        f"  cost       about ${document['expected_usd']:.2f}, at most ${document['at_most_usd']:.2f} "
+        f"  cost       about {money(document['expected_usd'])}, at most {money(document['at_most_usd'])} "
         f"(price x timeout{attempts}; starting is billed too)",
         f"  results    private bucket {document['bucket']}, folder {document['bucket_folder']}",
     ]
@@ -456,6 +461,11 @@ def card(plan: dict, document: dict) -> str:
             f"{settings['save_seconds']:g} s); submitting again continues there"
         )
     return "\n".join(lines)
+
+
+def money(usd: float) -> str:
+    """Dollars and cents, and more digits for sums below ten cents."""
+    return f"${usd:.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
 
 
 def clock(seconds: float) -> str:
@@ -504,15 +514,24 @@ def find_jobs(api, namespace: str, label: str) -> list:
     return [kept[node] for node in sorted(kept, key=int)]
 
 
+def look_at(api, submission: dict) -> list:
+    """The jobs of a submission as they are now; those that the Hub has forgotten are left out."""
+    from huggingface_hub.errors import JobNotFoundError
+
+    jobs = []
+    for job in submission["jobs"]:
+        with contextlib.suppress(JobNotFoundError), hub_errors("looking at the run's jobs", passing=JobNotFoundError):
+            jobs.append(api.inspect_job(job_id=job["id"], namespace=submission["namespace"]))
+    return jobs
+
+
 def known_jobs(api, document: dict, before: dict | None) -> list:
     """Jobs of this run that are active or completed, by the list and by what was written down before."""
     jobs = find_jobs(api, document["namespace"], document["label"])
     if jobs or not before or before["label"] != document["label"]:
         return jobs
     if before["state"] == "submitted":
-        with hub_errors("looking at the run's jobs"):
-            jobs = [api.inspect_job(job_id=job["id"], namespace=document["namespace"]) for job in before["jobs"]]
-        return [job for job in jobs if job.status.stage in (*ACTIVE, "COMPLETED")]
+        return [job for job in look_at(api, before) if job.status.stage in (*ACTIVE, "COMPLETED")]
     age = time.time() - datetime.datetime.fromisoformat(before["created"]).timestamp()
     while age < INTENT_SECONDS and not jobs:  # an earlier call was cut off: give its job time to appear
         log("an earlier submission was cut off; looking whether its job was made")
@@ -531,17 +550,20 @@ def submit(api, document: dict, calls: list[dict], path: Path) -> list:
             with hub_errors("submitting the job"):
                 jobs.append(api.run_uv_job(**call))
     except BaseException:
-        for job in jobs:
-            log(f"canceling {job.id}: a run needs all of its nodes")
-            api.cancel_job(job_id=job.id, namespace=document["namespace"])
+        cancel(api, jobs, "a run needs all of its nodes")
         raise
     first = find_jobs(api, document["namespace"], document["label"])
     if first and first[0].id != jobs[0].id:
-        log(f"another machine submitted the same plan first: canceling {jobs[0].id}")
-        for job in jobs:
-            api.cancel_job(job_id=job.id, namespace=document["namespace"])
+        cancel(api, jobs, "the same plan was submitted a moment before from elsewhere")
         return first
     return jobs
+
+
+def cancel(api, jobs: list, why: str) -> None:
+    for job in jobs:
+        log(f"canceling {job.id}: {why}")
+        with hub_errors(f"canceling {job.id}, which goes on and costs"):
+            api.cancel_job(job_id=job.id, namespace=job.owner.name)
 
 
 def prepare_bucket(api, bucket: str) -> None:
@@ -608,7 +630,7 @@ def main(argv: list[str]) -> int:
     if wrong := [label for label in args.label if not re.fullmatch(r"[\w.-]{1,100}=[\w.-]{0,100}", label)]:
         raise Failure(f"--label {wrong[0]}", "give KEY=VALUE of letters, digits, '.', '-' and '_'", EXIT_USAGE)
     plan = read_artifact(args.plan, "plan")
-    backend = args.backend or plan["hardware"]["where"]
+    backend = args.backend or ("hf-jobs" if args.flavor else plan["hardware"]["where"])
     script = training_script(plan)
     folder = args.runs / plan["name"]
     identity = hashlib.sha256(json.dumps([plan[key] for key in ("model", "dataset", "settings")]).encode()).hexdigest()
@@ -653,8 +675,8 @@ def main(argv: list[str]) -> int:
     (log if args.json else say)(card(plan, document))
     if args.max_cost is not None and document["at_most_usd"] > args.max_cost:
         raise Failure(
-            f"it can cost ${document['at_most_usd']:.2f}, and --max-cost is ${args.max_cost:.2f}",
-            f"a shorter --timeout (${document['usd_per_hour']:.2f} an hour), a cheaper flavor, or fewer steps",
+            f"it can cost {money(document['at_most_usd'])}, and --max-cost is {money(args.max_cost)}",
+            f"a shorter --timeout ({money(document['usd_per_hour'])} an hour), a cheaper flavor, or fewer steps",
             EXIT_NO,
         )
     if not args.yes:
@@ -671,6 +693,7 @@ def main(argv: list[str]) -> int:
         else:
             if before and before["label"] != document["label"]:
                 refuse_while_active(api, before)
+            cancel(api, [job for job in jobs if job.status.stage in ACTIVE], "its other nodes have ended")
             prepare_bucket(api, document["bucket"])
             jobs = submit(api, document, calls, path)
         document["state"] = "submitted"
@@ -703,13 +726,11 @@ def start_local(plan: dict, args, document: dict, path: Path, script: Path) -> i
 
 def refuse_while_active(api, before: dict) -> None:
     """Raises Failure when a run of the same name, by another plan, is still active."""
-    for job in before["jobs"] if before["backend"] == "hf-jobs" else []:
-        with hub_errors("looking at the last job of this name"):
-            stage = api.inspect_job(job_id=job["id"], namespace=before["namespace"]).status.stage
-        if stage in ACTIVE:
+    for job in look_at(api, before) if before["backend"] == "hf-jobs" else []:
+        if job.status.stage in ACTIVE:
             raise Failure(
-                f"the name is taken: job {job['id']} runs another plan (or timeout) of the name {before['name']!r}",
-                f"`hf jobs cancel {before['namespace']}/{job['id']}`, or change `name` in the plan",
+                f"the name is taken: job {job.id} runs another plan, script or timeout by the name {before['name']!r}",
+                f"`hf jobs cancel {before['namespace']}/{job.id}`, or change `name` in the plan",
                 EXIT_USAGE,
             )
 

@@ -463,6 +463,11 @@ def plan_of(submission: dict | None) -> dict | None:
     return read_artifact(path, "plan") if path and path.is_file() else None
 
 
+def money(usd: float) -> str:
+    """Dollars and cents, and more digits for sums below ten cents."""
+    return f"${usd:.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
+
+
 def clock(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
@@ -491,8 +496,8 @@ def block(status: dict) -> str:
     if status["stage"] == "RUNNING" and status["seconds_left"] is not None:
         lines.append(f"Estimated completion: ~{clock(status['seconds_left'])}")
     if status["cost_usd"] is not None:
-        limit = f" (at most ${status['at_most_usd']:.2f})" if status["at_most_usd"] is not None else ""
-        lines.append(f"Cost so far: ${status['cost_usd']:.2f}{limit}")
+        limit = f" (at most {money(status['at_most_usd'])})" if status["at_most_usd"] is not None else ""
+        lines.append(f"Cost so far: {money(status['cost_usd'])}{limit}")
     if status["diagnosis"]:
         found = status["diagnosis"]
         lines += [f"Cause: {found['cause']}", f"  {found['evidence']}", f"Next: {found['next']}"]
@@ -597,10 +602,10 @@ def draw(watched: Watched, stage: str, progress: Progress, shown: int) -> int:
         done = 30 * progress.step // total if total else 0
         left = progress.seconds_left(None)
         about = f", about {clock(left)} left" if left is not None else ""
-        text = f"{WORDS[stage]} |{'#' * done:<30}| {progress.step}/{total or '?'}{loss}{about}, ${watched.cost():.2f}"
+        text = f"{WORDS[stage]} |{'#' * done:<30}| {progress.step}/{total or '?'}{loss}{about}, {money(watched.cost())}"
         print(f"\r\x1b[K{text[:110]}", end="", file=sys.stderr, flush=True)
     elif progress.step and (not shown or progress.step - shown >= max(1, total // 20)):
-        log(f"step {progress.step}/{total or '?'}{loss}, ${watched.cost():.2f}")
+        log(f"step {progress.step}/{total or '?'}{loss}, {money(watched.cost())}")
         return progress.step
     return shown
 
