@@ -73,7 +73,13 @@ class Bench:
 
 def for_jobs(document: dict[str, Any]) -> None:
     """Makes a plan of this machine one for the cheapest flavor of Jobs."""
-    document["hardware"] = {"where": "hf-jobs", "device": "cpu", "flavor": "cpu-basic", "memory_gb": 16}
+    document["hardware"] = {
+        "where": "hf-jobs",
+        "device": "cpu",
+        "flavor": "cpu-basic",
+        "name": "cpu-basic",
+        "memory_gb": 16,
+    }
 
 
 def new_user(hub: LocalHub) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import secrets
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx2
@@ -207,7 +208,15 @@ def test_without_credit_it_says_how_to_get_some(bench: Bench) -> None:
     assert done.returncode == 3
     assert "402" in done.stderr and "settings/billing" in done.stderr
     assert bench.jobs() == []
-    assert bench.submission()["state"] == "intended"
+    assert bench.submission()["state"] == "refused"
+    httpx2.put(
+        f"{bench.hub.url}/api/local/credit/{bench.user}", json={"usd": 1},
+        headers={"Authorization": f"Bearer {bench.token}"},
+    ).raise_for_status()  # fmt: skip
+    began = time.monotonic()
+    assert bench.script("submit_run.py", "--yes").returncode == 0
+    assert time.monotonic() - began < 8, "it waited for a job that was never made"
+    assert len(bench.jobs()) == 1
 
 
 @pytest.mark.parametrize(

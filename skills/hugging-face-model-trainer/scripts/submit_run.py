@@ -165,6 +165,10 @@ INTENT_SECONDS = 120  # an intent younger than this may belong to a call whose j
 LOCAL_FORMATS = (".jsonl", ".json", ".csv", ".parquet")
 
 
+class Refused(Failure):
+    """The Hub answered, and said no: nothing was made."""
+
+
 @contextlib.contextmanager
 def hub_errors(doing: str, passing: tuple = ()):
     """Turns what the client raises while `doing` into a Failure with the way out; `passing` goes through."""
@@ -177,9 +181,9 @@ def hub_errors(doing: str, passing: tuple = ()):
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         said = (error.server_message or str(error).splitlines()[0])[:300]
-        raise Failure(
-            f"{doing}: {status} {said}", way_out(status), EXIT_USAGE if status == 404 else EXIT_FAILED
-        ) from None
+        kind = Refused if 400 <= status < 500 else Failure
+        code = EXIT_USAGE if status == 404 else EXIT_FAILED
+        raise kind(f"{doing}: {status} {said}", way_out(status), code) from None
     except OfflineModeIsEnabled:
         raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it: a job is started over the network") from None
     except (HTTPError, OSError) as error:
@@ -530,7 +534,7 @@ def known_jobs(api, document: dict, before: dict | None) -> list:
     jobs = find_jobs(api, document["namespace"], document["label"])
     if jobs or not before or before["label"] != document["label"]:
         return jobs
-    if before["state"] == "submitted":
+    if before["state"] != "intended":
         return [job for job in look_at(api, before) if job.status.stage in (*ACTIVE, "COMPLETED")]
     age = time.time() - datetime.datetime.fromisoformat(before["created"]).timestamp()
     while age < INTENT_SECONDS and not jobs:  # an earlier call was cut off: give its job time to appear
@@ -549,8 +553,10 @@ def submit(api, document: dict, calls: list[dict], path: Path) -> list:
         for call in calls:
             with hub_errors("submitting the job"):
                 jobs.append(api.run_uv_job(**call))
-    except BaseException:
+    except BaseException as error:
         cancel(api, jobs, "a run needs all of its nodes")
+        if isinstance(error, Refused):
+            write_artifact(path, {**document, "state": "refused"})
         raise
     first = find_jobs(api, document["namespace"], document["label"])
     if first and first[0].id != jobs[0].id:

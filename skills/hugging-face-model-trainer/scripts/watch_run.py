@@ -424,12 +424,14 @@ class Watched:
         """A file of the run's folder in the bucket, or None when it is not there."""
         if not self.submission:
             return None
+        source = f"{self.submission['bucket_folder']}/{name}"
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / name
-            with hub_errors(f"reading {name} from the bucket"):
-                self.api.download_bucket_files(
-                    self.submission["bucket"], [(f"{self.submission['bucket_folder']}/{name}", target)]
-                )
+            try:
+                with hub_errors(f"reading {name} from the bucket"):
+                    self.api.download_bucket_files(self.submission["bucket"], [(source, target)])
+            except Failure as failure:  # the job's stage is known and its log was read: they are told without it
+                log(f"warning: {failure.problem}")
             return target.read_text("utf-8") if target.is_file() else None
 
     def fetch(self, folder: Path, model: bool) -> list[str]:

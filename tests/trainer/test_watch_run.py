@@ -1,0 +1,301 @@
+"""watch_run.py as a process, against jobs of the local Hub that really run, fail, are killed and are canceled."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from huggingface_hub import JobInfo
+
+from .conftest import SCRIPTS
+from .hubrun import Bench, for_jobs
+
+
+@pytest.fixture(scope="module")
+def watch_run() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("watch_run", SCRIPTS / "watch_run.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(bench: Bench, *command: str, **options: Any) -> JobInfo:
+    return bench.api.run_job(image="python:3.12", command=list(command), namespace=bench.user, **options)
+
+
+def until(bench: Bench, condition: Callable[[], bool], seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come so far in time"
+        time.sleep(0.1)
+
+
+def log_of(bench: Bench, job_id: str) -> str:
+    return "\n".join(bench.api.fetch_job_logs(job_id=job_id, namespace=bench.user))
+
+
+@pytest.mark.slow
+def test_a_run_goes_from_the_data_to_the_report_as_a_job(bench: Bench, published: tuple[str, str]) -> None:
+    model, rows = published
+    assert bench.script("inspect_dataset.py", rows, "--model", model).returncode == 0
+    planned = bench.script("plan_run.py", "--model", model, "--method", "sft", "--steps", 20, "--name", "end-to-end")
+    assert planned.returncode == 0, planned.stderr
+    bench.edit(for_jobs)
+    bench.edit(lambda plan: plan["settings"].update(precision="fp32", weights="fp32"))
+    assert bench.script("submit_run.py", "--yes").returncode == 0
+    early = bench.script("watch_run.py", "runs/end-to-end", "--json")
+    assert early.returncode == 5
+    assert json.loads(early.stdout)["stage"] in ("SCHEDULING", "RUNNING")
+    ended = bench.script("watch_run.py", "runs/end-to-end", "--follow")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "Current step: 20/20" in ended.stdout
+    assert "at start)" in ended.stdout and "Cost so far: $0.0002 (at most $0.0050)" in ended.stdout
+    record = json.loads((bench.folder / "runs/end-to-end/run.json").read_text())
+    assert record["job"]["flavor"] == "cpu-basic" and record["job"]["cost_usd"] > 0
+    assert not (bench.folder / "runs/end-to-end/model").exists()
+    reported = bench.script("report_run.py", "runs/end-to-end")
+    assert reported.returncode == 0, reported.stderr
+    assert (bench.folder / "training_reports/end-to-end.md").is_file()
+    fetched = bench.script("watch_run.py", "runs/end-to-end", "--download")
+    assert fetched.returncode == 0, fetched.stderr
+    from transformers import AutoModelForCausalLM
+
+    loaded = AutoModelForCausalLM.from_pretrained(bench.folder / "runs/end-to-end" / record["model_path"])
+    assert loaded.num_parameters() > 100_000
+    again = bench.script("submit_run.py", "--yes")
+    assert "is COMPLETED" in again.stderr
+    assert len(bench.jobs()) == 1
+
+
+@pytest.mark.slow
+def test_a_job_that_was_timed_out_is_named_and_the_next_one_continues_from_its_checkpoint(bench: Bench) -> None:
+    bench.edit(lambda plan: plan["settings"].update(steps=100_000, save_seconds=2))
+    assert bench.script("submit_run.py", "--yes", "--timeout", "35s").returncode == 0
+    [first] = bench.jobs()
+    failed = bench.script("watch_run.py", bench.run_folder, "--follow", "--json")
+    assert failed.returncode == 1, failed.stderr
+    status = json.loads(failed.stdout)
+    assert status["diagnosis"]["kind"] == "timeout"
+    assert f"at step {status['step']} of 100000" in status["diagnosis"]["cause"]
+    assert "--timeout 1m" in status["diagnosis"]["next"]
+    assert status["step"] > 0, "the machine was too slow for this test's timeout"
+
+    assert bench.script("submit_run.py", "--yes", "--timeout", "30m").returncode == 0
+    second = bench.submission()["jobs"][0]["id"]
+    assert second != first.id
+    until(bench, lambda: "'loss'" in log_of(bench, second))
+    assert "resuming from checkpoint-" in log_of(bench, second)
+    running = bench.script("watch_run.py", bench.run_folder, "--json")
+    assert running.returncode == 5
+    assert json.loads(running.stdout)["step"] > 1, "steps are counted from the checkpoint"
+    assert json.loads(running.stdout)["seconds_left"] > 0
+
+    follower = bench.start("watch_run.py", bench.run_folder, "--follow")
+    time.sleep(2)
+    bench.cancel_all()
+    out, err = follower.communicate(timeout=30)
+    assert follower.returncode == 6, err
+    assert "was canceled" in out and "submit_run.py" in out
+
+
+@pytest.mark.slow
+def test_rows_with_wrong_columns_are_named_from_the_jobs_own_log(bench: Bench) -> None:
+    repo = bench.api.create_repo(f"{bench.user}/wrong", repo_type="dataset").repo_id
+    bench.api.upload_file(
+        repo_id=repo, repo_type="dataset", path_in_repo="rows.jsonl",
+        path_or_fileobj="".join(json.dumps({"q": f"what {n}", "a": "that"}) + "\n" for n in range(20)).encode(),
+    )  # fmt: skip
+    bench.edit(lambda plan: plan["dataset"]["source"].update(id=repo))
+    assert bench.script("submit_run.py", "--yes").returncode == 0
+    done = bench.script("watch_run.py", bench.run_folder, "--follow", "--json")
+    assert done.returncode == 1
+    diagnosis = json.loads(done.stdout)["diagnosis"]
+    assert diagnosis["kind"] == "columns"
+    assert f"inspect_dataset.py {repo}" in diagnosis["next"]
+
+
+OOM = "x = []\nwhile True: x.append(bytearray(50_000_000))"
+HUB_FILE = "from huggingface_hub import hf_hub_download as get; get('{private}', 'config.json')"
+FAILURES = {
+    # case: (kind, program, options of the job, what the next command holds)
+    "main memory, within a limit": ("oom", OOM, {"labels": {"rlimit-as-mb": "500"}}, "--max-length"),
+    "memory of torch": (
+        "oom", "import torch; torch.empty(10**15)", {}, "--max-length"),
+    "memory of a GPU": ("oom", "raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB')", {}, "memory"),
+    "killed": ("killed", "import os; os.kill(os.getpid(), 9)", {}, "continues from the last checkpoint"),
+    "timed out": ("timeout", "import time; time.sleep(60)", {"timeout": 1}, "--timeout"),
+    "no token": ("auth", HUB_FILE, {}, "hf auth login"),
+    "wrong token": ("auth", HUB_FILE, {"env": {"HF_TOKEN": "wrong"}}, "hf auth login"),
+    "missing package": ("import", "import a_package_that_is_not_there", {}, "header"),
+    "disk": ("disk", "open('/dev/full', 'w').write('x' * 100_000)", {}, "--lora"),
+    "not a number": ("nan", "print('error: stopped by the loss was not a number for 3 steps'); exit(3)", {},
+                     "--learning-rate"),
+    "hub unreachable": ("hub", "import os; os.environ['HF_ENDPOINT'] = 'http://127.0.0.1:9'\n"
+                        "from huggingface_hub import HfApi; HfApi().model_info('a/b')", {}, "continues"),
+    "another plan's folder": ("plan", "print('error: /runs/x holds a run of another plan'); exit(2)", {}, "plan_run"),
+    "something else": ("unknown", "raise ZeroDivisionError('one by none')", {}, "hf jobs logs"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_failed_job_is_diagnosed_from_what_it_really_said(bench: Bench, case: str) -> None:
+    kind, program, options, following = FAILURES[case]
+    if "{private}" in program:
+        private = bench.api.create_repo(f"{bench.user}/private", private=True).repo_id
+        program = program.replace("{private}", private)
+    job = run(bench, "python", "-c", program, **options)
+    done = bench.script("watch_run.py", job.id, "--follow", "--json")
+    assert done.returncode == 1, done.stderr
+    status = json.loads(done.stdout)
+    assert status["stage"] == "ERROR"
+    assert status["diagnosis"]["kind"] == kind, status["diagnosis"]
+    assert following in status["diagnosis"]["next"]
+    assert "{" not in status["diagnosis"]["next"]
+    shown = bench.script("watch_run.py", f"{bench.user}/{job.id}")
+    assert shown.returncode == 1
+    assert f"Job {job.id} has failed" in shown.stdout and "Cause: " in shown.stdout and "Next: " in shown.stdout
+
+
+def test_every_stage_has_its_exit_code_and_ends_following(bench: Bench) -> None:
+    assert bench.script("watch_run.py", run(bench, "true").id, "--follow").returncode == 0
+    job = run(bench, "sleep", "60")
+    assert bench.script("watch_run.py", job.id).returncode == 5
+    follower = bench.start("watch_run.py", job.id, "--follow")
+    time.sleep(1)
+    bench.cancel_all()
+    assert follower.wait(timeout=30) == 6
+    import httpx2
+
+    httpx2.delete(
+        f"{bench.hub.url}/api/jobs/{bench.user}/{job.id}", headers={"Authorization": f"Bearer {bench.token}"}
+    ).raise_for_status()
+    deleted = bench.script("watch_run.py", job.id)
+    assert deleted.returncode == 6
+    assert "was deleted" in deleted.stdout
+
+
+def test_the_status_is_the_block_that_people_know(watch_run: ModuleType) -> None:
+    progress = watch_run.Progress(1200)
+    progress.feed("run x in /runs/x: loading rows\nresuming from checkpoint-848")
+    progress.feed("{'loss': '2.41', 'grad_norm': '3.1', 'learning_rate': '2e-05', 'epoch': '0.1'}")
+    progress.feed(" 71%|###  | 849/1200 [44:00<20:00]\r{'loss': 1.23, 'learning_rate': 1.2e-05, 'epoch': 0.2}")
+    progress.feed("{'train_runtime': '9', 'train_loss': '1.5'}")
+    status = {
+        "what": "Job abc123xyz", "stage": "RUNNING", "elapsed_seconds": 2700, "cost_usd": 0.75, "at_most_usd": 2.0,
+        "diagnosis": None, "next": [], **watch_run.figures(progress, 2910.0),
+    }  # fmt: skip
+    assert watch_run.block(status).splitlines() == [
+        "Job abc123xyz is running (45 minutes elapsed)",
+        "Current step: 850/1200",
+        "Training loss: 1.23 (down from 2.41 at start)",
+        "Learning rate: 1.2e-05",
+        "Estimated completion: ~20 minutes",
+        "Cost so far: $0.75 (at most $2.00)",
+    ]
+
+
+def test_an_earlier_attempts_failure_is_not_taken_for_the_last_ones(watch_run: ModuleType) -> None:
+    progress = watch_run.Progress(10)
+    progress.feed("run x in /runs/x: loading rows\ntorch.OutOfMemoryError: CUDA out of memory.")
+    progress.feed("run x in /runs/x: loading rows\nOSError: [Errno 28] No space left on device")
+    facts = watch_run.facts_of(None, None, None, "train_sft.py")
+    assert watch_run.diagnose(progress, "Job failed with exit code: 1", facts)["kind"] == "disk"
+
+
+def test_every_diagnosis_gives_a_whole_command(watch_run: ModuleType) -> None:
+    facts = watch_run.facts_of({"plan": "my plan.json"}, None, None, None)
+    for kind, _, cause, following in watch_run.DIAGNOSES:
+        text = following.format_map(facts)
+        assert "{" not in text and cause, kind
+        for script in (word for word in text.split() if word.startswith("scripts/")):
+            assert (SCRIPTS.parent / script).is_file(), script
+    page = (SCRIPTS.parent / "references/troubleshooting.md").read_text()
+    assert [kind for kind, *_ in watch_run.DIAGNOSES if f"`{kind}`" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "code", "message"),
+    [
+        (["0123456789abcdef01234567"], {}, 3, "hf jobs ps -a"),
+        (["no-such-folder/x.txt"], {}, 2, "is no folder"),
+        (["."], {}, 2, "is not a run"),
+        (["0123456789abcdef01234567"], {"HF_TOKEN": None}, 3, "no Hugging Face token"),
+        (["0123456789abcdef01234567"], {"HF_TOKEN": "hf_unknownToTheHub0123"}, 3, "hf auth login"),
+        (["0123456789abcdef01234567"], {"HF_ENDPOINT": "http://127.0.0.1:9"}, 3, "cannot be reached"),
+        (["somebody/0123456789abcdef01234567"], {}, 3, "403"),
+    ],
+)
+def test_what_cannot_be_watched_says_why(
+    bench: Bench, arguments: list[str], changes: dict[str, str | None], code: int, message: str
+) -> None:
+    done = bench.script("watch_run.py", *arguments, **changes)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert bench.token not in done.stdout + done.stderr
+
+
+def test_a_submission_from_the_future_or_in_pieces_is_refused(bench: Bench) -> None:
+    path = bench.folder / "submission.json"
+    path.write_text(json.dumps({"schema": "skillpack/submission/9"}))
+    assert "this script reads 'skillpack/submission/1'" in bench.script("watch_run.py", path).stderr
+    path.write_text("{")
+    assert bench.script("watch_run.py", path).returncode == 2
+
+
+def test_a_job_of_a_pair_that_fails_names_the_one_that_still_costs(bench: Bench) -> None:
+    failed, waiting = run(bench, "false"), run(bench, "sleep", "60")
+    bench.edit(lambda plan: plan["hardware"].update(nodes=2))
+    document = json.loads(bench.script("submit_run.py", "--json").stdout)
+    document |= {"state": "submitted", "jobs": [{"id": j.id, "node": n, "url": j.url} for n, j in
+                                                enumerate((waiting, failed))]}  # fmt: skip
+    bench.run_folder.mkdir(parents=True)
+    (bench.run_folder / "submission.json").write_text(json.dumps(document))
+    bench.api.wait_for_job(failed.id, namespace=bench.user, poll_interval=0.1)
+    done = bench.script("watch_run.py", bench.run_folder, "--follow")
+    assert done.returncode == 1, done.stderr
+    assert f"Job {failed.id} has failed" in done.stdout
+    assert f"hf jobs cancel {bench.user}/{waiting.id}" in done.stdout
+
+
+def test_a_local_run_is_watched_by_what_it_wrote(bench: Bench) -> None:
+    folder = bench.folder / "runs/here"
+    folder.mkdir(parents=True)
+    lines = [{"step": n, "seconds": 1.0, "time": time.time() - 5 + n, "loss": 3.0 - n / 2, "learning_rate": 1e-4}
+             for n in (1, 2, 3)]  # fmt: skip
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 4, "lo')
+    submission = {
+        "schema": "skillpack/submission/1", "name": "here", "backend": "local", "state": "submitted", "label": "x",
+        "plan": str(bench.plan), "plan_sha256": "0", "run_folder": str(folder), "steps": 12, "jobs": [],
+        "pid": os.getpid(),
+    }  # fmt: skip
+    (folder / "submission.json").write_text(json.dumps(submission))
+    running = bench.script("watch_run.py", folder, HF_TOKEN=None)
+    assert running.returncode == 5, running.stderr
+    assert "Current step: 3/12" in running.stdout
+    assert "Training loss: 1.5 (down from 2.5 at start)" in running.stdout
+    assert "Estimated completion: ~9 s" in running.stdout
+    gone = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", ""])
+    os.waitpid(gone, 0)
+    (folder / "submission.json").write_text(json.dumps({**submission, "pid": gone}))
+    killed = bench.script("watch_run.py", folder, "--follow")
+    assert killed.returncode == 1
+    assert "it was killed from outside" in killed.stdout and "train_sft.py --plan" in killed.stdout
+
+
+def test_interrupting_the_watcher_leaves_the_job_running(bench: Bench) -> None:
+    job = run(bench, "sleep", "60")
+    follower = bench.start("watch_run.py", job.id, "--follow")
+    time.sleep(1.5)
+    follower.send_signal(signal.SIGINT)
+    assert follower.wait(timeout=20) == 130
+    stage = bench.api.inspect_job(job_id=job.id, namespace=bench.user).status.stage
+    assert stage in ("RUNNING", "SCHEDULING")
