@@ -73,13 +73,16 @@ class Bench:
 
 def for_jobs(document: dict[str, Any]) -> None:
     """Makes a plan of this machine one for the cheapest flavor of Jobs."""
-    document["hardware"] = {
-        "where": "hf-jobs",
-        "device": "cpu",
-        "flavor": "cpu-basic",
-        "name": "cpu-basic",
-        "memory_gb": 16,
-    }
+    hardware = {"where": "hf-jobs", "device": "cpu", "flavor": "cpu-basic", "name": "cpu-basic", "memory_gb": 16}
+    document["hardware"] = hardware | {"gpus": 1, "nodes": 1, "strategy": "single"}
+
+
+def for_two_nodes(document: dict[str, Any]) -> None:
+    document["hardware"] |= {"nodes": 2, "strategy": "ddp"}
+    words = ["torchrun", "--nnodes", "2", "--nproc-per-node", "1", "--node-rank", "$NODE_RANK"]
+    words += ["--master-addr", "${HF_NETWORK_GROUP_PREFIX}head", "--master-port", "29500"]
+    script = [f"train_{document['method']}.py", "--plan", "plan.json"]
+    document["launch"] = {"command": [*words, *script], "environment": {"OMP_NUM_THREADS": "1"}}
 
 
 def new_user(hub: LocalHub) -> tuple[str, str]:

@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from .conftest import SCRIPTS
-from .hubrun import Bench, new_user
+from .hubrun import Bench, for_two_nodes, new_user
 
 SCHEMA = json.loads((SCRIPTS.parent / "assets/submission.schema.json").read_text())
 UNKNOWN_TOKEN = "hf_" + "unknownToTheHub0123456789"
@@ -142,7 +142,7 @@ def test_a_submission_cut_off_after_its_call_finds_its_job(bench: Bench) -> None
 
 
 def test_a_plan_for_two_nodes_makes_two_jobs_that_meet(bench: Bench) -> None:
-    bench.edit(lambda plan: plan["hardware"].update(nodes=2))
+    bench.edit(for_two_nodes)
     done = bench.script("submit_run.py", "--yes", "--json", "--timeout", "1h")
     assert done.returncode == 0, done.stderr
     submission = json.loads(done.stdout)
@@ -155,8 +155,9 @@ def test_a_plan_for_two_nodes_makes_two_jobs_that_meet(bench: Bench) -> None:
     assert jobs["0"].network is not None and jobs["0"].network.aliases == ["head"]
     for rank, job in jobs.items():
         command = " ".join(job.command or [])
-        assert f"--nnodes 2 --node-rank {rank}" in command
-        assert "${HF_NETWORK_GROUP_PREFIX}head" in command
+        assert "--nnodes 2" in command and "${HF_NETWORK_GROUP_PREFIX}head" in command
+        assert "--with trl" in command, "the launcher does not read the script's header"
+        assert {"NODE_RANK": rank, "OMP_NUM_THREADS": "1"}.items() <= (job.environment or {}).items()
     assert bench.script("submit_run.py", "--yes", "--timeout", "1h").returncode == 0
     assert len(bench.jobs()) == 2
 
@@ -168,6 +169,8 @@ NONSENSE = {
     "name with a slash": (lambda p: p.update(name="../up"), "name"),
     "unknown flavor": (lambda p: p["hardware"].update(flavor="a9000"), "cpu-basic"),
     "gpu plan on a cpu": (lambda p: p["hardware"].update(device="cuda"), "no GPU"),
+    "several GPUs, no launcher": (lambda p: p["hardware"].update(nodes=2), "launch.command"),
+    "a flavor of more GPUs": (lambda p: p["hardware"].update(flavor="a100x4", device="cuda"), "a100x4 has 4"),
     "missing dataset": (lambda p: p["dataset"]["source"].update(id="nobody/nothing"), "dataset nobody/nothing"),
     "missing model": (lambda p: p["model"].update(id="nobody/nothing"), "model nobody/nothing"),
     "missing revision": (lambda p: p["model"].update(revision="v9"), "revision"),

@@ -16,7 +16,7 @@ import pytest
 from huggingface_hub import JobInfo
 
 from .conftest import SCRIPTS
-from .hubrun import Bench, for_jobs
+from .hubrun import Bench, for_two_nodes
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +47,8 @@ def log_of(bench: Bench, job_id: str) -> str:
 def test_a_run_goes_from_the_data_to_the_report_as_a_job(bench: Bench, published: tuple[str, str]) -> None:
     model, rows = published
     assert bench.script("inspect_dataset.py", rows, "--model", model).returncode == 0
-    planned = bench.script("plan_run.py", "--model", model, "--method", "sft", "--steps", 20, "--name", "end-to-end")
+    planned = bench.script("plan_run.py", "--model", model, "--steps", 20, "--where", "hf-jobs", "--name", "end-to-end")
     assert planned.returncode == 0, planned.stderr
-    bench.edit(for_jobs)
-    bench.edit(lambda plan: plan["settings"].update(precision="fp32", weights="fp32"))
     assert bench.script("submit_run.py", "--yes").returncode == 0
     early = bench.script("watch_run.py", "runs/end-to-end", "--json")
     assert early.returncode == 5
@@ -58,7 +56,7 @@ def test_a_run_goes_from_the_data_to_the_report_as_a_job(bench: Bench, published
     ended = bench.script("watch_run.py", "runs/end-to-end", "--follow")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "Current step: 20/20" in ended.stdout
-    assert "at start)" in ended.stdout and "Cost so far: $0.0002 (at most $0.0050)" in ended.stdout
+    assert "at start)" in ended.stdout and "Cost so far: $0.0002 (at most $" in ended.stdout
     record = json.loads((bench.folder / "runs/end-to-end/run.json").read_text())
     assert record["job"]["flavor"] == "cpu-basic" and record["job"]["cost_usd"] > 0
     assert not (bench.folder / "runs/end-to-end/model").exists()
@@ -253,7 +251,7 @@ def test_a_submission_from_the_future_or_in_pieces_is_refused(bench: Bench) -> N
 
 def test_a_job_of_a_pair_that_fails_names_the_one_that_still_costs(bench: Bench) -> None:
     failed, waiting = run(bench, "false"), run(bench, "sleep", "60")
-    bench.edit(lambda plan: plan["hardware"].update(nodes=2))
+    bench.edit(for_two_nodes)
     document = json.loads(bench.script("submit_run.py", "--json").stdout)
     document |= {"state": "submitted", "jobs": [{"id": j.id, "node": n, "url": j.url} for n, j in
                                                 enumerate((waiting, failed))]}  # fmt: skip

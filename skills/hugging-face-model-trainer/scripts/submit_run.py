@@ -159,7 +159,7 @@ BUCKET = "skillpack-runs"  # private; holds checkpoints, log, run.json and model
 MOUNT = "/runs"
 LABEL = "skillpack-run"
 NODE_LABEL = "skillpack-node"
-HEAD, PORT = "head", 29500  # where the nodes of one run meet
+HEAD = "head"  # the alias of the first node, where the others meet it
 ACTIVE = ("SCHEDULING", "RUNNING")
 INTENT_SECONDS = 120  # an intent younger than this may belong to a call whose job is not in the list yet
 LOCAL_FORMATS = (".jsonl", ".json", ".csv", ".parquet")
@@ -337,6 +337,13 @@ def choose_flavor(api, plan: dict, asked: str | None):
             "plan again for that flavor",
             EXIT_USAGE,
         )
+    quantity = int(flavors[name].accelerator.quantity) if flavors[name].accelerator else 1
+    if quantity != int(hardware.get("gpus") or 1):
+        raise Failure(
+            f"the plan is for {hardware.get('gpus') or 1} GPU, and {name} has {quantity}",
+            f"plan again with --flavor {name}",
+            EXIT_USAGE,
+        )
     return flavors[name]
 
 
@@ -358,38 +365,32 @@ def nodes_of(plan: dict) -> int:
     return int(plan["hardware"].get("nodes") or 1)
 
 
-def devices_of(plan: dict, flavor) -> int:
-    """GPUs of a node: the plan's, else the flavor's."""
-    accelerator = flavor.accelerator
-    return int(plan["hardware"].get("gpus") or (accelerator.quantity if accelerator else 1) or 1)
+def program(plan: dict, script: Path, arguments: list[str]) -> dict:
+    """What `run_uv_job` gets: {script, script_args, dependencies}.
 
-
-def program(plan: dict, script: Path, arguments: list[str], flavor, node: int) -> dict:
-    """What `run_uv_job` gets of a node: {script, script_args, dependencies}.
-
-    One device runs the script itself. More need a launcher, whose words the shell completes with the address of
-    the first node; the script and the plan stay arguments of their own, since only those are uploaded.
+    One process runs the script itself. More need the plan's launcher, whose variables a shell fills in; the script
+    and the plan stay arguments of their own, since only such files are uploaded.
     """
-    devices, nodes = devices_of(plan, flavor), nodes_of(plan)
-    if devices * nodes == 1:
+    hardware = plan["hardware"]
+    if int(hardware.get("gpus") or 1) * nodes_of(plan) == 1:
         return {"script": str(script), "script_args": arguments, "dependencies": None}
-    header = re.search(r"^# dependencies = \[\n(.*?)^# \]", script.read_text("utf-8"), re.M | re.S)
-    words = f"exec torchrun --nproc-per-node {devices}"
-    if nodes > 1:
-        words += (
-            f" --nnodes {nodes} --node-rank {node}"
-            f" --master-addr ${{HF_NETWORK_GROUP_PREFIX}}{HEAD} --master-port {PORT}"
+    words = plan.get("launch", {}).get("command", [])
+    launcher = words[: words.index(script.name)] if script.name in words else []
+    if not launcher or not all(re.fullmatch(r"[\w.,:=/${}-]+", word) for word in launcher):
+        raise Failure(
+            f"the plan is for several processes, and its launch.command does not say how to start {script.name}",
+            "make the plan again with this version's plan_run.py",
+            EXIT_USAGE,
         )
-    else:
-        words += " --standalone"
+    header = re.search(r"^# dependencies = \[\n(.*?)^# \]", script.read_text("utf-8"), re.M | re.S)
     return {
         "script": "sh",
-        "script_args": ["-c", words + ' "$0" "$@"', str(script), *arguments],
-        "dependencies": re.findall(r'"([^"]+)"', header[1]),
+        "script_args": ["-c", " ".join(["exec", *launcher]) + ' "$0" "$@"', str(script), *arguments],
+        "dependencies": re.findall(r'"([^"]+)"', header[1]) if header else None,
     }
 
 
-def equivalent(call: dict, node: int) -> str:
+def equivalent(call: dict) -> str:
     """The same job by the hf command, for a person who prefers it; secrets by name."""
     words = ["hf", "jobs", "uv", "run", "--detach", "--flavor", call["flavor"], "--timeout", f"{call['timeout']}s"]
     words += ["--namespace", call["namespace"], "--name", call["name"]]
@@ -406,7 +407,7 @@ def equivalent(call: dict, node: int) -> str:
     return shlex.join([*words, call["script"], *call["script_args"]])
 
 
-def calls_of(plan: dict, document: dict, args, script: Path, flavor, secrets: dict) -> list[dict]:
+def calls_of(plan: dict, document: dict, args, script: Path, flavor: str, secrets: dict) -> list[dict]:
     """The arguments of `run_uv_job`, one dict a node."""
     from huggingface_hub import Volume
 
@@ -415,18 +416,19 @@ def calls_of(plan: dict, document: dict, args, script: Path, flavor, secrets: di
     calls = []
     for node in range(document["nodes"]):
         call = {
-            **program(plan, script, ["--plan", str(args.plan), "--out", out], flavor, node),
-            "flavor": flavor.name,
+            **program(plan, script, ["--plan", str(args.plan), "--out", out]),
+            "flavor": flavor,
             "timeout": document["timeout_seconds"],
             "attempts": document["attempts"],
             "namespace": document["namespace"],
             "name": document["name"],
             "labels": {**labels, LABEL: document["label"], NODE_LABEL: str(node)},
-            "env": {"PYTHONUNBUFFERED": "1"},
+            "env": {"PYTHONUNBUFFERED": "1", **plan.get("launch", {}).get("environment", {})},
             "secrets": secrets,
             "volumes": [Volume(type="bucket", source=document["bucket"], mount_path=MOUNT, read_only=False)],
         }
         if document["nodes"] > 1:
+            call["env"]["NODE_RANK"] = str(node)
             call["network_group"] = f"run-{document['label'][:24]}"
             call["network_aliases"] = [HEAD] if node == 0 else [f"node-{node}"]
         calls.append(call)
@@ -458,6 +460,10 @@ def card(plan: dict, document: dict) -> str:
         f"(price x timeout{attempts}; starting is billed too)",
         f"  results    private bucket {document['bucket']}, folder {document['bucket_folder']}",
     ]
+    planned = plan["hardware"].get("usd_per_hour")
+    now = document["usd_per_hour"] / document["nodes"]
+    if planned is not None and plan["hardware"].get("flavor") == document["flavor"] and abs(now - planned) > 0.02 * now:
+        lines.append(f"  note       the plan was made at {money(planned)} an hour; the price is {money(now)} now")
     deadline = settings.get("deadline_seconds")
     if not deadline or deadline > document["timeout_seconds"]:
         lines.append(
@@ -676,8 +682,8 @@ def main(argv: list[str]) -> int:
     # The plan is part of the folder's name: a changed plan never continues from another one's checkpoints.
     again = document["label"][24:]
     document["bucket_folder"] = f"{plan['name'][:80]}-{identity[:8]}{again}"
-    calls = calls_of(plan, document, args, script, flavor, secrets)
-    document["commands"] = [equivalent(call, node) for node, call in enumerate(calls)]
+    calls = calls_of(plan, document, args, script, flavor.name, secrets)
+    document["commands"] = [equivalent(call) for call in calls]
     (log if args.json else say)(card(plan, document))
     if args.max_cost is not None and document["at_most_usd"] > args.max_cost:
         raise Failure(

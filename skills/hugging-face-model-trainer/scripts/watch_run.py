@@ -335,6 +335,10 @@ def facts_of(submission: dict | None, plan: dict | None, job, script: str | None
     plan_file = shlex.quote((submission or {}).get("plan", "plan.json"))
     running = job.durations.running_secs if job is not None and job.durations else None
     timeout = (submission or {}).get("timeout_seconds") or max(running or 0, 1800)
+    replan = f"python scripts/plan_run.py --model {shlex.quote(model)}"
+    if plan:
+        replan += f" --method {plan['method']}"
+        replan += " --where hf-jobs" if plan["hardware"]["where"] == "hf-jobs" else ""
     if script:
         again = f"python scripts/{script} --plan {plan_file}"
     elif submission or job is None:
@@ -343,7 +347,7 @@ def facts_of(submission: dict | None, plan: dict | None, job, script: str | None
         again = f"hf jobs rerun {job.owner.name}/{job.id}"
     return {
         "again": again,
-        "replan": f"python scripts/plan_run.py --model {shlex.quote(model)}",
+        "replan": replan,
         "model": shlex.quote(model),
         "dataset": shlex.quote(plan.get("dataset", {}).get("source", {}).get("id", "DATASET")),
         "rate": f"{settings.get('learning_rate', 2e-4) / 10:g}",
