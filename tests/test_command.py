@@ -34,7 +34,7 @@ def good(tmp_path: Path) -> str:
 
 @pytest.fixture
 def bad(tmp_path: Path) -> str:
-    return str(make(tmp_path / "bad", "---\nname: bad\n---\n"))
+    return str(make(tmp_path / "bad", "---\nname: bad\n---\nRun `sort`.\n"))
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_colours_and_a_progress_bar_are_for_terminals_only(tmp_path: Path) -> No
     for number in range(cli.BAR_FROM):
         make(tmp_path / f"s{number}")
     assert "Checking" not in in_terminal("validate", str(tmp_path))
-    make(tmp_path / "bad", "---\nname: bad\n---\n")
+    make(tmp_path / "bad", "---\nname: bad\n---\nRun `sort`.\n")
     shown = in_terminal("validate", str(tmp_path))
     assert "Checking" in shown
     assert "\x1b[31merror\x1b[0m" in shown

@@ -4,36 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from skillpack.diagnostics import ERROR, Diagnostic, Finding, Location, redacted
+from skillpack.diagnostics import ERROR, Diagnostic, Finding, Location, Severity, redacted
 from skillpack.rules import Rule
-from skillpack.skill import Skill
+from skillpack.skill import Brief, Skill
 
 #: The slug under which a rule that failed is reported. It has no module: it is about the program.
 CRASHED = "rule-crashed"
 
 
 def check(skills: Iterable[Skill], rules: Sequence[Rule]) -> list[Diagnostic]:
-    """Every finding of every rule on every skill, sorted by place."""
-    return sorted(diagnostic for skill in skills for rule in rules for diagnostic in _apply(rule, skill))
+    """Every finding of every rule on every skill, sorted by place, each once. A skill is let go once it is judged."""
+    alone = [rule for rule in rules if rule.group != "tree"]
+    briefs: list[Brief] = []
+    found: set[Diagnostic] = set()
+    for skill in skills:
+        for rule in alone:
+            found.update(_apply(rule, skill.path, skill))
+        if (brief := skill.brief) is not None:
+            briefs.append(brief)
+    if len(briefs) > 1:
+        for rule in rules:
+            if rule.group == "tree":
+                found.update(_apply(rule, briefs[0].path, briefs))
+    return sorted(found)
 
 
-def _apply(rule: Rule, skill: Skill) -> Iterator[Diagnostic]:
-    """The findings of one rule on one skill; when the rule fails, that is a finding too."""
+def _apply(rule: Rule, path: str, judged: Skill | Sequence[Brief]) -> Iterator[Diagnostic]:
+    """The findings of one rule on one skill or tree; when the rule fails, that is a finding too."""
     try:
-        for finding in rule.judge(skill):
-            yield _diagnostic(skill, rule.slug, finding, rule)
+        if isinstance(judged, Skill) and not rule.concerns(judged):
+            return
+        for finding in rule.judge(judged):
+            yield _diagnostic(path, rule.slug, finding, rule.severity)
     except Exception as error:  # noqa: BLE001 a defect of one rule must neither hide the others nor pass
         # The type only: the message may hold what the skill holds.
         message = f"the rule {rule.slug} failed with {type(error).__name__} and judged nothing"
         fix = "report it as a defect of skillpack"
-        yield _diagnostic(skill, CRASHED, Finding(message, fix, severity=ERROR), rule)
+        yield _diagnostic(path, CRASHED, Finding(message, fix, severity=ERROR), ERROR)
 
 
-def _diagnostic(skill: Skill, slug: str, finding: Finding, rule: Rule) -> Diagnostic:
+def _diagnostic(path: str, slug: str, finding: Finding, severity: Severity) -> Diagnostic:
     return Diagnostic(
-        Location(finding.path or skill.path, finding.line, finding.column),
+        Location(finding.path or path, finding.line, finding.column),
         slug,
-        finding.severity or rule.severity,
+        finding.severity or severity,
         redacted(finding.field),
         redacted(finding.message),
         redacted(finding.fix),

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from skillpack import frontmatter
+from skillpack import frontmatter, markdown
 from skillpack.diagnostics import Finding, Problem
 from skillpack.frontmatter import Field
-from skillpack.source import SKILL_FILE, Tree, read_text
+from skillpack.markdown import Document
+from skillpack.scripts import Script
+from skillpack.source import SKILL_FILE, Tree, peek_text, read_text
+
+#: Kinds of files whose text is looked at beside SKILL.md.
+TEXTS = (".md", ".py", ".sh", ".bash", ".js", ".mjs", ".ts", ".json", ".toml", ".yaml", ".yml", ".txt")
+#: How much of them, in characters: what is past it is not looked at.
+MAX_TEXT = 16 << 20
+
+
+class Brief(NamedTuple):
+    """What is kept of a skill to compare it with the others of its tree."""
+
+    path: str
+    name: str
+    description: str
+    line: int
+    column: int
 
 
 class Skill:
     """A skill as it was read. `fields` is empty and `readable` false when there was no frontmatter to read."""
 
-    __slots__ = ("body", "body_line", "fields", "first_line", "path", "problems", "readable", "text", "tree")
+    __slots__ = (
+        *("_documents", "_scripts", "_texts", "body", "body_line", "fields", "first_line"),
+        *("path", "problems", "readable", "text", "tree"),
+    )
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
@@ -26,6 +47,9 @@ class Skill:
         #: The line of the frontmatter's `---`.
         self.first_line = 1
         self.body, self.body_line = "", 1
+        self._texts: dict[str, str] | None = None
+        self._documents: dict[str, Document] = {}
+        self._scripts: list[Script] | None = None
         if self.text is not None:
             parsed = frontmatter.parse(self.text)
             self.problems = [*tree.problems, *parsed.problems]
@@ -52,6 +76,78 @@ class Skill:
         """A finding about the value of the field `name`, which the skill has."""
         field = self.fields[name]
         return Finding(message, fix, name, field.line, field.column)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The text of each file of a known kind, by its name in the skill; SKILL.md comes first."""
+        if self._texts is None:
+            self._texts = {}
+            if self.text is not None and self.tree.skill_file:
+                self._texts[self.tree.skill_file] = self.text
+            left = MAX_TEXT
+            for name in self.tree.files:
+                if name.endswith(TEXTS) and name not in self._texts and left > 0:
+                    text = peek_text(self.tree, name)
+                    if text is not None:
+                        self._texts[name] = text
+                        left -= len(text)
+        return self._texts
+
+    @property
+    def scripts(self) -> list[Script]:
+        """The Python files of the skill."""
+        if self._scripts is None:
+            names = [name for name in self.tree.files if name.endswith(".py")]
+            self._scripts = [Script(n, self.tree.path(n), self.texts[n]) for n in names if n in self.texts]
+        return self._scripts
+
+    def document(self, name: str) -> Document:
+        """The links, code and comments of the Markdown file `name`; of SKILL.md those of its body."""
+        if name not in self._documents:
+            if name == self.tree.skill_file:
+                self._documents[name] = markdown.parse(self.body, self.body_line)
+            else:
+                self._documents[name] = markdown.parse(self.texts.get(name, ""))
+        return self._documents[name]
+
+    def documents(self) -> Iterator[tuple[str, Document]]:
+        """Each Markdown file of the skill, SKILL.md first, and what is in it."""
+        if self.tree.skill_file is not None and self.text is not None:
+            yield self.tree.skill_file, self.document(self.tree.skill_file)
+        for name in self.tree.files:
+            if name.endswith(".md") and name != self.tree.skill_file and name in self.texts:
+                yield name, self.document(name)
+
+    @property
+    def has_links(self) -> bool:
+        """Whether there may be links, or files beside SKILL.md."""
+        return self.text is not None and (len(self.tree.files) > 1 or "](" in self.body or "]:" in self.body)
+
+    @property
+    def has_code(self) -> bool:
+        """Whether there may be fenced blocks, or files beside SKILL.md."""
+        return self.text is not None and (len(self.tree.files) > 1 or "```" in self.body or "~~~" in self.body)
+
+    @property
+    def has_hidden(self) -> bool:
+        """Whether there may be text that a reader does not see."""
+        if self.text is None:
+            return False
+        return len(self.tree.files) > 1 or not self.text.isascii() or "<!--" in self.text
+
+    @property
+    def data_files(self) -> list[str]:
+        """The JSON files whose form is known: evals."""
+        return [name for name in self.tree.files if name.endswith(".json") and name.startswith("evals/")]
+
+    @property
+    def brief(self) -> Brief | None:
+        """What the rules of the tree compare; None without a description."""
+        description = self.string("description")
+        if not description:
+            return None
+        field = self.fields["description"]
+        return Brief(self.path, self.string("name") or self.tree.folder, description, field.line, field.column)
 
 
 def load_skill(tree: Tree) -> Skill:

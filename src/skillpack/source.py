@@ -34,7 +34,7 @@ _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0
 class Tree:
     """One skill's folder: `root` as the user would write it, `folder` its name, `files` relative to it."""
 
-    __slots__ = ("_real", "files", "folder", "problems", "root", "skill_file")
+    __slots__ = ("_folders", "_names", "_real", "files", "folder", "problems", "root", "skill_file")
 
     def __init__(self, root: str, skill_file: str | None) -> None:
         self.root = root
@@ -44,6 +44,27 @@ class Tree:
         self.files: list[str] = []
         self.problems: list[Problem] = []
         self._real: str | None = None
+        self._names: frozenset[str] | None = None
+        self._folders: frozenset[str] | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the files, with forward slashes."""
+        if self._names is None:
+            self._names = frozenset(name.replace(os.sep, "/") for name in self.files)
+        return self._names
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The names of the folders that hold files, and of those that they are in."""
+        if self._folders is None:
+            parents = {name.rpartition("/")[0] for name in self.names}
+            for parent in tuple(parents):
+                while parent:
+                    parents.add(parent)
+                    parent = parent.rpartition("/")[0]
+            self._folders = frozenset(parents - {""})
+        return self._folders
 
     def path(self, name: str) -> str:
         """The path to open and to show for the file `name` of this tree."""
@@ -143,6 +164,29 @@ def read_text(tree: Tree, name: str) -> str | None:
             column=len(before) - before.rfind("\n"),
         )
         return None
+
+
+def peek_text(tree: Tree, name: str) -> str | None:
+    """The text of a file beside SKILL.md; None, and nothing noted, when it is too large, binary or not readable."""
+    problems, tree.problems = tree.problems, []
+    try:
+        data = _read(tree, tree.path(name))
+    finally:
+        tree.problems = problems
+    if data is None or b"\0" in data:
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+
+
+def is_executable(tree: Tree, name: str) -> bool:
+    """Whether the file `name` of the tree has the bit that lets its owner run it."""
+    try:
+        return bool(os.lstat(tree.path(name)).st_mode & stat.S_IXUSR)
+    except OSError:
+        return False
 
 
 def _read(tree: Tree, path: str) -> bytes | None:

@@ -1,0 +1,1 @@
+"""Rules about commands and code, in fences and in files."""

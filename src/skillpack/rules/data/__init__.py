@@ -1,0 +1,1 @@
+"""Rules about JSON files beside the skill."""

@@ -1,0 +1,1 @@
+"""Rules about text that a reader does not see."""

@@ -1,0 +1,1 @@
+"""What was noted while a skill was read."""

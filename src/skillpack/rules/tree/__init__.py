@@ -1,0 +1,1 @@
+"""Rules that compare the skills of a tree."""

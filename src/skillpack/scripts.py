@@ -1,0 +1,113 @@
+"""Text of a Python script -> syntax tree and PEP 723 header. Nothing is executed.
+
+Everything here is lazy: `ast` and `tomllib` are imported for the first skill that has a script.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ast
+
+_HEADER = r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$"
+
+
+class Script:
+    """One Python file of a skill: `name` within it, `path` to show, `text`."""
+
+    def __init__(self, name: str, path: str, text: str) -> None:
+        self.name, self.path, self.text = name, path, text
+        self._header: dict[str, Any] | None = None
+        self._read = False
+        #: Why the header could not be read, and the line; "" when it could.
+        self.header_problem, self.header_line = "", 1
+        self._trees: dict[tuple[int, int] | None, ast.Module | SyntaxError] = {}
+
+    @property
+    def header(self) -> dict[str, Any] | None:
+        """The `script` block of PEP 723 as a mapping; None where there is none or it could not be read."""
+        if not self._read:
+            self._read = True
+            self._header = self._parse_header()
+        return self._header
+
+    def _parse_header(self) -> dict[str, Any] | None:
+        if "# /// script" not in self.text:
+            return None
+        import re
+
+        blocks = [match for match in re.finditer(_HEADER, self.text) if match["type"] == "script"]
+        opening = self.text.index("# /// script")
+        self.header_line = self.text.count("\n", 0, opening) + 1
+        if not blocks:
+            # Only an opening line at the left margin was meant to be a header; others are text in a string.
+            if opening == 0 or self.text[opening - 1] == "\n":
+                self.header_problem = "the block is not closed by a line `# ///`, or a line in it is no comment"
+            return None
+        self.header_line = self.text.count("\n", 0, blocks[0].start()) + 1
+        if len(blocks) > 1:
+            self.header_problem = "there are two `script` blocks"
+            return None
+        lines = blocks[0]["content"].splitlines()
+        source = "\n".join(line[2:] if line.startswith("# ") else line[1:] for line in lines)
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            import tomli as tomllib
+        try:
+            return tomllib.loads(source)
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            self.header_problem = f"not TOML: {error}"
+            return None
+
+    @property
+    def dependencies(self) -> list[str] | None:
+        """The requirements in the header; None where there is no header."""
+        if self.header is None:
+            return None
+        listed = self.header.get("dependencies", [])
+        return [item for item in listed if isinstance(item, str)] if isinstance(listed, list) else []
+
+    @property
+    def oldest_python(self) -> tuple[int, int] | None:
+        """The lowest version that `requires-python` admits; None where nothing is said or it cannot be told."""
+        wanted = (self.header or {}).get("requires-python")
+        if not isinstance(wanted, str):
+            return None
+        import re
+
+        lowest = [(int(a), int(b)) for a, b in re.findall(r"(?:>=|==|~=)\s*(3)\.(\d{1,3})", wanted)]
+        return max(lowest) if lowest else None
+
+    def parse(self, version: tuple[int, int] | None = None) -> ast.Module | SyntaxError:
+        """The syntax tree as Python `version` reads it, or the error. At most this Python's own grammar."""
+        if version not in self._trees:
+            self._trees[version] = self._parsed(version)
+        return self._trees[version]
+
+    def _parsed(self, version: tuple[int, int] | None) -> ast.Module | SyntaxError:
+        import ast
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return ast.parse(self.text, "<script>", feature_version=version)
+            except SyntaxError as error:
+                return error
+            except (ValueError, RecursionError, MemoryError) as error:
+                return SyntaxError(f"it cannot be parsed: {type(error).__name__}")
+
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the tree; none where the script does not compile."""
+        import ast
+
+        tree = self.parse()
+        return [] if isinstance(tree, SyntaxError) else list(ast.walk(tree))
+
+    @property
+    def runs(self) -> bool:
+        """Whether the file is meant to be run: it has a shebang, a header or the guard of a main program."""
+        return self.text.startswith("#!") or self.header is not None or "__main__" in self.text

@@ -1,0 +1,2 @@
+from pathlib import Path
+X = Path(__file__).parent / 'schemas'
