@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,10 +78,16 @@ def for_jobs(document: dict[str, Any]) -> None:
     document["hardware"] = hardware | {"gpus": 1, "nodes": 1, "strategy": "single"}
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def for_two_nodes(document: dict[str, Any]) -> None:
     document["hardware"] |= {"nodes": 2, "strategy": "ddp"}
     words = ["torchrun", "--nnodes", "2", "--nproc-per-node", "1", "--node-rank", "$NODE_RANK"]
-    words += ["--master-addr", "${HF_NETWORK_GROUP_PREFIX}head", "--master-port", "29500"]
+    words += ["--master-addr", "${HF_NETWORK_GROUP_PREFIX}head", "--master-port", str(free_port())]
     script = [f"train_{document['method']}.py", "--plan", "plan.json"]
     document["launch"] = {"command": [*words, *script], "environment": {"OMP_NUM_THREADS": "1"}}
 

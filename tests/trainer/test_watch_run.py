@@ -106,6 +106,19 @@ def test_a_job_that_was_timed_out_is_named_and_the_next_one_continues_from_its_c
 
 
 @pytest.mark.slow
+def test_two_nodes_train_one_model(bench: Bench) -> None:
+    bench.edit(for_two_nodes)
+    assert bench.script("submit_run.py", "--yes").returncode == 0
+    ended = bench.script("watch_run.py", bench.run_folder, "--follow", "--json")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    status = json.loads(ended.stdout)
+    assert (status["step"], status["steps"]) == (12, 12)
+    assert status["cost_usd"] == pytest.approx(0.0003, abs=1e-4), "a minute begun of each of two nodes"
+    assert json.loads((bench.run_folder / "run.json").read_text())["job"]["nodes"] == 2
+    assert all(job.status.stage == "COMPLETED" for job in bench.jobs())
+
+
+@pytest.mark.slow
 def test_rows_with_wrong_columns_are_named_from_the_jobs_own_log(bench: Bench) -> None:
     repo = bench.api.create_repo(f"{bench.user}/wrong", repo_type="dataset").repo_id
     bench.api.upload_file(
@@ -119,6 +132,16 @@ def test_rows_with_wrong_columns_are_named_from_the_jobs_own_log(bench: Bench) -
     diagnosis = json.loads(done.stdout)["diagnosis"]
     assert diagnosis["kind"] == "columns"
     assert f"inspect_dataset.py {repo}" in diagnosis["next"]
+
+
+@pytest.mark.slow
+def test_a_run_that_has_too_little_memory_is_told_how_to_take_less(bench: Bench) -> None:
+    assert bench.script("submit_run.py", "--yes", "--label", "rlimit-data-mb=400").returncode == 0
+    done = bench.script("watch_run.py", bench.run_folder, "--follow", "--json")
+    assert done.returncode == 1
+    diagnosis = json.loads(done.stdout)["diagnosis"]
+    assert diagnosis["kind"] == "oom", diagnosis
+    assert "--where hf-jobs --max-length 128" in diagnosis["next"], "half of the plan's 256"
 
 
 OOM = "x = []\nwhile True: x.append(bytearray(50_000_000))"

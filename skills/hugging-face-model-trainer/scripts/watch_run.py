@@ -428,12 +428,16 @@ class Watched:
         """A file of the run's folder in the bucket, or None when it is not there."""
         if not self.submission:
             return None
+        from huggingface_hub.errors import EntryNotFoundError
+
         source = f"{self.submission['bucket_folder']}/{name}"
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / name
             try:
-                with hub_errors(f"reading {name} from the bucket"):
-                    self.api.download_bucket_files(self.submission["bucket"], [(source, target)])
+                with hub_errors(f"reading {name} from the bucket"), contextlib.suppress(EntryNotFoundError):
+                    self.api.download_bucket_files(
+                        self.submission["bucket"], [(source, target)], raise_on_missing_files=True
+                    )
             except Failure as failure:  # the job's stage is known and its log was read: they are told without it
                 log(f"warning: {failure.problem}")
             return target.read_text("utf-8") if target.is_file() else None
@@ -578,14 +582,15 @@ def follow_job(watched: Watched, progress: Progress) -> str:
             for line in watched.api.fetch_job_logs(job_id=watched.ids[0], namespace=watched.namespace, follow=True):
                 arrived.put(line)
 
-    threading.Thread(target=stream, daemon=True).start()
+    reader = threading.Thread(target=stream, daemon=True)
+    reader.start()
     stage, asked, trouble, shown = watched.look(), time.monotonic(), 0, 0
     while stage in ACTIVE:
         with contextlib.suppress(queue.Empty):
             progress.feed(arrived.get(timeout=0.3))
             while True:
                 progress.feed(arrived.get_nowait())
-        if time.monotonic() - asked > POLL_SECONDS:
+        if time.monotonic() - asked > (POLL_SECONDS if reader.is_alive() else 0.5):  # no more log: it is ending
             asked = time.monotonic()
             try:
                 stage, trouble = watched.look(), 0
