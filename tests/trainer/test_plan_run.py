@@ -145,7 +145,7 @@ def test_a_tokenizer_without_a_chat_template_is_a_warning(planned, tmp_path):
         (["--model", "."], 2, "has no config.json"),
         (["--model", "tiny", "--max-length", "0"], 2, "--max-length is 0"),
         (["--model", "tiny", "--report", "no.json"], 2, "no.json: No such file"),
-        (["--model", "tiny", "--method", "dpo"], 2, "invalid choice"),
+        (["--model", "tiny", "--method", "ppo"], 2, "invalid choice"),
     ],
 )
 def test_bad_input_is_a_message_and_its_exit_code(script, report, tiny_model, arguments, code, message):

@@ -2,15 +2,17 @@
 # requires-python = ">=3.10"
 # dependencies = ["torch>=2.8,<3", "huggingface_hub>=2.4,<3", "jsonschema>=4.21,<5"]
 # ///
-"""Decide how to train: precision, LoRA, batch, length, steps, with the memory and the time they will take.
+"""Decide how and where to train: method, hardware, precision, LoRA, batch, steps, with memory, time and cost.
 
 Reads the dataset report of inspect_dataset.py, the model's config.json and its safetensors headers (no
-weights, and never the model's name), and what this machine has. Writes plan.json and prints a card for the
-person who approves the run. Every field of plan.json may be edited before training.
+weights, and never the model's name), and what this machine has, or what Hugging Face Jobs offers and what it
+costs today. Writes plan.json and prints a card for the person who approves the run. Every field of plan.json may
+be edited before training. Nothing is submitted.
 
 examples:
   python scripts/plan_run.py --model Qwen/Qwen3-0.6B --report dataset-report.json
-  python scripts/plan_run.py --model ./my-model --report dataset-report.json --max-minutes 30 --max-memory-gb 8
+  python scripts/plan_run.py --model Qwen/Qwen3-32B --where hf-jobs --max-cost 100 --why-not h200
+  python scripts/plan_run.py --model ./my-model --max-minutes 30 --max-memory-gb 8
 """
 
 # region skillpack:script
@@ -145,20 +147,41 @@ def run(main: Callable[[list[str]], int]) -> int:
 # endregion skillpack:script
 
 import datetime
+import math
 import shutil
 import time
 
 LORA_ABOVE = 3_000_000_000  # parameters; full fine-tuning above this needs more memory than most single GPUs have
+CPU_BELOW = 50_000_000  # parameters; above this a Job's CPU is dearer than its cheapest GPU
 MARGIN = 1.15  # planned memory over estimated memory
+SHOWN = 0.98  # of a GPU's nominal memory, in 10^9 bytes, is what a process sees
 RUNTIME_GB = {"cpu": 0.9, "cuda": 1.5, "mps": 1.0}  # interpreter, libraries, kernels
+WIDTH = {"fp32": 4, "bf16": 2, "fp16": 2}  # bytes
+NF4 = 0.55  # bytes a parameter: four bits and the constants of each block of 64, themselves quantized
+# Memory of the host beside the GPU: 6 GB for Python, CUDA's context and rows; and 8 bytes a parameter for loading,
+# for merging an adapter in float32 and for the copy that is written. Above 16B one merges in 16 bits: 4 bytes.
+HOST_GB, HOST_BYTES, HOST_BYTES_LARGE, HOST_LARGE = 6, 8, 4, 16_000_000_000
+# Of a method: sequences of a row, and operations a parameter and token beyond the policy's own forward and
+# backward (2 for a reference model's forward; KTO adds the forwards of its mismatched pairs).
+SEQUENCES = {"sft": 1, "dpo": 2, "reward": 2, "kto": 1, "grpo": 1}
+EXTRA_WORK = {"sft": 0, "dpo": 2, "reward": 0, "kto": 6, "grpo": 0}
+LOSS_TILE = 4096, 32768  # tokens x vocabulary entries: TRL 1.16 computes the loss in tiles, never the whole logits
+# TRL's own defaults for full fine-tuning; an adapter takes ten times as much (TRL's guide "LoRA without regret").
+RATES = {"sft": 2e-5, "dpo": 1e-6, "kto": 1e-6, "grpo": 1e-6, "reward": 1e-5}
 # Share of the measured matrix rate that training reaches on a CPU, batch 4, 135 million parameters: 43 % of fp32
 # and 13 % of bf16 (2 cores with AVX-512 BF16, November 2026; benchmarks/train_cpu.py measures it on yours).
 CPU_EFFICIENCY = {"fp32": 0.43, "bf16": 0.13}
-GPU_EFFICIENCY = 0.30  # an assumption, and the card says so, until a measured table replaces it
+CPU_CORE_GFLOPS = 40  # of a Job's core in float32: assumed, not measured yet
+TWO_NODES = 0.54  # speed of a GPU among two nodes over one node: Qwen-7B LoRA at 1,024 tokens, 2.8 s against 5.17 s
+DOWNLOAD_GB_PER_SECOND, START_SECONDS = 0.2, 300  # of a Job: assumed, not measured yet
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+# --- the model ---------------------------------------------------------------------------------------------------
 
 
 def read_model(model_id: str, revision: str | None) -> tuple[dict, list[str]]:
-    """(the plan's `model`, warnings) from config.json and safetensors headers, downloading nothing larger."""
+    """(the plan's `model`, warnings) from config.json and safetensors headers, downloading no weights."""
     config = read_json(model_id, revision, "config.json")
     text = config.get("text_config", config)
     try:
@@ -175,15 +198,23 @@ def read_model(model_id: str, revision: str | None) -> tuple[dict, list[str]]:
             "key_value_heads": text.get("num_key_value_heads") or heads,
             "head_dim": text.get("head_dim") or text["hidden_size"] // heads,
             "max_positions": text.get("max_position_embeddings") or 2048,
+            "tied_embeddings": text.get("tie_word_embeddings", config.get("tie_word_embeddings", True)),
         }
     except KeyError as error:
         raise Failure(
             f"{model_id}: its config has no {error}", "this planner reads decoder-only language models", EXIT_USAGE
         ) from None
+    experts = text.get("num_experts") or text.get("num_local_experts") or text.get("n_routed_experts")
+    if experts:
+        model["experts"] = experts
+        model["experts_per_token"] = text.get("num_experts_per_tok") or 1
+        model["expert_size"] = text.get("moe_intermediate_size") or model["intermediate_size"]
+        model["shared_size"] = text.get("shared_expert_intermediate_size") or 0
     counted = count_parameters(model_id, revision)
-    model["parameters"] = counted or shapes_parameters(model, text.get("tie_word_embeddings", True))
+    model["parameters"] = counted or shapes_parameters(model)
     model["parameters_from"] = "safetensors headers" if counted else "the config's shapes"
-    return model, config_warnings(model_id, revision, text)
+    model["active_parameters"] = model["parameters"] - idle_parameters(model)
+    return model, config_warnings(model_id, revision, text, model)
 
 
 def read_json(model_id: str, revision: str | None, name: str, required: bool = True) -> dict:
@@ -238,16 +269,39 @@ def count_parameters(model_id: str, revision: str | None) -> int | None:
     return sum(metadata.parameter_count.values())
 
 
-def shapes_parameters(model: dict, tied: bool) -> int:
-    """Parameters of a dense decoder from its shapes: embeddings, attention, a gated MLP, norms."""
-    hidden, width = model["hidden_size"], model["head_dim"]
-    attention = hidden * width * 2 * (model["attention_heads"] + model["key_value_heads"])
-    layer = attention + 3 * hidden * model["intermediate_size"] + 2 * hidden
-    return model["layers"] * layer + model["vocab_size"] * hidden * (1 if tied else 2) + hidden
+def attention_parameters(model: dict) -> int:
+    """Of one layer's queries, keys, values and output."""
+    return model["hidden_size"] * model["head_dim"] * 2 * (model["attention_heads"] + model["key_value_heads"])
 
 
-def config_warnings(model_id: str, revision: str | None, text: dict) -> list[str]:
-    """What a config leaves out that is filled by a default without a word."""
+def embedding_parameters(model: dict) -> int:
+    """Of the token embeddings, and of the output layer where it is not the same matrix."""
+    return model["vocab_size"] * model["hidden_size"] * (1 if model["tied_embeddings"] else 2)
+
+
+def shapes_parameters(model: dict) -> int:
+    """Parameters of a decoder from its shapes: embeddings, attention, a gated MLP or its experts, norms."""
+    hidden, experts = model["hidden_size"], model.get("experts", 0)
+    inner = experts * model["expert_size"] + model["shared_size"] if experts else model["intermediate_size"]
+    layer = attention_parameters(model) + 3 * hidden * inner + hidden * experts + 2 * hidden
+    return model["layers"] * layer + embedding_parameters(model) + hidden
+
+
+def idle_parameters(model: dict) -> int:
+    """Parameters of a mixture of experts that a token does not pass: they fill memory and take no time."""
+    if not model.get("experts"):
+        return 0
+    return (
+        model["layers"]
+        * (model["experts"] - model["experts_per_token"])
+        * 3
+        * model["hidden_size"]
+        * model["expert_size"]
+    )
+
+
+def config_warnings(model_id: str, revision: str | None, text: dict, model: dict) -> list[str]:
+    """What a config leaves out that is filled by a default without a word, and what disagrees."""
     warnings = []
     if not {"rope_theta", "rope_parameters", "rope_scaling"} & set(text):
         warnings.append("the config names no rope_theta: transformers takes 10,000, and a model of another is damaged")
@@ -257,6 +311,15 @@ def config_warnings(model_id: str, revision: str | None, text: dict) -> list[str
     has_template = "chat_template" in tokenizer or has_file(model_id, revision, "chat_template.jinja")
     if not has_template:
         warnings.append("the tokenizer has no chat template: conversations cannot be trained on as they are")
+    tokens = read_json(model_id, revision, "tokenizer.json", required=False)
+    vocabulary = tokens.get("model", {}).get("vocab")
+    ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else range(len(vocabulary or ()))
+    highest = max([*ids, *(token["id"] for token in tokens.get("added_tokens", []))], default=0)
+    if highest >= model["vocab_size"]:
+        warnings.append(
+            f"the tokenizer has ids up to {highest} and the model {model['vocab_size']} embeddings: "
+            "a row with such a token ends training with an index error"
+        )
     return warnings
 
 
@@ -268,25 +331,45 @@ def has_file(model_id: str, revision: str | None, name: str) -> bool:
     return file_exists(model_id, name, revision=revision)
 
 
+# --- where it could run --------------------------------------------------------------------------------------------
+
+
+def asset(name: str) -> dict:
+    """A table of assets/, or nothing for a copy of this script that lies alone."""
+    path = ASSETS / name
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"gpus": {}, "flavors": [], "rows": []}
+
+
+def gpu_of(name: str) -> dict:
+    """The data sheet's figures of a GPU that is called `name` somewhere; the longest name in the table wins."""
+    gpus = asset("hardware.json")["gpus"]
+    for known in sorted(gpus, key=len, reverse=True):
+        if re.search(rf"\b{re.escape(known)}\b", name):
+            return {"gpu": known, **gpus[known]}
+    return {"gpu": name, "tflops": None, "gb_per_second": None, "bf16": True}
+
+
 def read_machine(max_memory_gb: float | None) -> dict:
-    """The plan's `hardware`: the device that torch would train on, its memory, and a CPU's measured rates."""
+    """This machine: the device that torch would train on, its memory, and a CPU's measured rates."""
     import torch
 
+    machine: dict = {"where": "local", "gpus": 1, "nodes": 1, "usd_per_hour": 0.0}
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
-        machine = {"device": "cuda", "name": properties.name, "memory_gb": torch.cuda.mem_get_info()[0] / 1e9}
+        machine |= {"device": "cuda", "name": properties.name, "memory_gb": torch.cuda.mem_get_info()[0] / 1e9}
+        machine |= gpu_of(properties.name) | {"gpus": torch.cuda.device_count()}
         machine["bf16"] = torch.cuda.is_bf16_supported(including_emulation=False)
     elif torch.backends.mps.is_available():
-        machine = {"device": "mps", "name": "Apple GPU", "memory_gb": torch.mps.recommended_max_memory() / 1e9}
+        machine |= {"device": "mps", "name": "Apple GPU", "memory_gb": torch.mps.recommended_max_memory() / 1e9}
     else:
-        machine = {"device": "cpu", "name": f"{torch.get_num_threads()} CPU threads", "memory_gb": free_memory_gb()}
+        machine |= {"device": "cpu", "name": f"{torch.get_num_threads()} CPU threads", "memory_gb": free_memory_gb()}
         machine["gflops"] = {
             "fp32": round(matrix_gflops(torch.float32)),
             "bf16": round(matrix_gflops(torch.bfloat16)),
         }
     if max_memory_gb:
         machine["memory_gb"] = min(machine["memory_gb"], max_memory_gb)
-    return {"where": "local", **machine}
+    return machine
 
 
 def free_memory_gb() -> float:
@@ -318,165 +401,564 @@ def matrix_gflops(dtype, windows: int = 8, seconds: float = 0.05) -> float:
     return best
 
 
+def read_flavors(prices: str, nodes: int) -> tuple[list[dict], str]:
+    """(the flavors of Jobs as machines, where they come from): live, else the dated table of assets/."""
+    if prices != "dated":
+        try:
+            listed, source = live_flavors()
+            return [flavor_machine(entry, nodes, source) for entry in listed], source
+        except OSError as error:  # requests, httpx and the Hub's own errors are all OSError or wrap one
+            if prices == "live":
+                raise Failure(f"the Hub did not list its hardware: {error}", "try again, or --prices dated") from None
+            log(f"the Hub did not list its hardware ({type(error).__name__}); taking the dated table")
+    table = asset("hardware.json")
+    source = f"the table of {table.get('dated', 'no date')} in assets/hardware.json (the Hub was not asked)"
+    return [flavor_machine(entry, nodes, source) for entry in table["flavors"]], source
+
+
+def live_flavors() -> tuple[list[dict], str]:
+    """The endpoint's answer in the columns of assets/hardware.json. Raises OSError when it does not come."""
+    import httpx
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    api = HfApi()
+    try:
+        answer = api.list_jobs_hardware()
+    except (httpx.HTTPError, OfflineModeIsEnabled, ValueError, KeyError) as error:
+        raise OSError(str(error)[:200]) from None
+
+    def number(text: str | None) -> float:
+        found = re.search(r"[0-9.]+", text or "")
+        return float(found[0]) if found else 0.0
+
+    flavors = []
+    for entry in answer:
+        gpu = entry.accelerator
+        count = int(gpu.quantity) if gpu else 0
+        flavors.append(
+            {
+                "name": entry.name,
+                "cores": int(number(entry.cpu)),
+                "ram_gb": number(entry.ram),
+                "disk_gb": number(entry.ephemeral_storage) * (1000 if "TB" in (entry.ephemeral_storage or "") else 1),
+                "gpu": gpu.model if gpu else None,
+                "gpus": count,
+                "gpu_memory_gb": number(gpu.vram) / count if gpu else 0,
+                "usd_per_hour": round(entry.unit_cost_micro_usd * 60 / 1e6, 4),
+            }
+        )
+    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    return flavors, f"{api.endpoint}/api/jobs/hardware, {today}"
+
+
+def flavor_machine(entry: dict, nodes: int, source: str) -> dict:
+    """A flavor of Jobs in the shape of `read_machine`'s answer; a GPU's memory is that of one GPU."""
+    machine = {
+        "where": "hf-jobs",
+        "flavor": entry["name"],
+        "nodes": nodes,
+        "ram_gb": entry["ram_gb"],
+        "disk_gb": entry["disk_gb"],
+        "usd_per_hour": entry["usd_per_hour"],
+        "prices_from": source,
+    }
+    if entry["gpu"]:
+        count = entry["gpus"]
+        machine |= {"device": "cuda", "gpus": count, "memory_gb": round(entry["gpu_memory_gb"] * SHOWN, 2)}
+        machine |= gpu_of(entry["gpu"]) | {"name": f"{count} x {entry['gpu']}" if count > 1 else entry["gpu"]}
+    else:
+        rate = entry["cores"] * CPU_CORE_GFLOPS
+        machine |= {"device": "cpu", "gpus": 1, "memory_gb": entry["ram_gb"] * 0.9, "name": f"{entry['cores']} cores"}
+        machine["gflops"] = {"fp32": rate, "bf16": rate}
+    return machine
+
+
+# --- memory --------------------------------------------------------------------------------------------------------
+
+
 def lora_parameters(model: dict, rank: int) -> int:
-    """Parameters of an adapter on every linear layer of the decoder: rank x (inputs + outputs) each."""
-    hidden, inner, width = model["hidden_size"], model["intermediate_size"], model["head_dim"]
+    """Parameters of an adapter on every linear layer of the decoder: rank x (inputs + outputs) each.
+
+    The experts of a mixture are one three-dimensional weight each (transformers 5), which PEFT's "all-linear" does
+    not touch: there the adapter covers attention and shared experts.
+    """
+    hidden, width = model["hidden_size"], model["head_dim"]
+    inner = model["shared_size"] if model.get("experts") else model["intermediate_size"]
     queries, keys = model["attention_heads"] * width, model["key_value_heads"] * width
-    linear = [(hidden, queries), (hidden, keys), (hidden, keys), (queries, hidden), (hidden, inner), (hidden, inner),
-              (inner, hidden)]  # fmt: skip
+    linear = [(hidden, queries), (hidden, keys), (hidden, keys), (queries, hidden)]
+    linear += [(hidden, inner), (hidden, inner), (inner, hidden)] if inner else []
     return model["layers"] * rank * sum(map(sum, linear))
 
 
-def memory_parts(model: dict, settings: dict, tokens: int) -> dict:
-    """10^9 bytes of each part of SFT's peak, for `tokens` = rows of a batch x length of its longest row.
+def trained_parameters(model: dict, settings: dict) -> int:
+    return lora_parameters(model, settings["lora"]["r"]) if settings["lora"] else model["parameters"]
+
+
+def memory_parts(model: dict, settings: dict, method: str, rows: int, length: int, shards: int = 1) -> dict:
+    """10^9 bytes of each part of one device's peak, for a micro-batch of `rows` rows of at most `length` tokens.
 
     Weights at their width; gradients and AdamW's two moments in float32 of what is trained; activations by
     layer, about 17 hidden and 3 inner vectors a token (Korthikanti et al. 2022, with flash attention and a gated
-    MLP), or one hidden vector a layer and one layer whole under checkpointing; logits, of which the loss, its
-    gradient and TRL's entropy metric keep about six float32 copies (measured).
+    MLP), or one hidden vector a layer and one layer whole under checkpointing; logits as the loss tiles of TRL,
+    or six float32 copies on a CPU (measured), and as much as scoring one whole row takes. Under FSDP2 `shards`
+    devices hold a part each, and one gathers two layers and the embeddings at a time.
     """
-    width = {"fp32": 4, "bf16": 2, "fp16": 2}
     lora, device = settings["lora"], settings["device"]
-    trained = lora_parameters(model, lora["r"]) if lora else model["parameters"]
-    activation = 4 if settings["precision"] == "fp32" else 2
-    hidden, inner, layers = model["hidden_size"], model["intermediate_size"], model["layers"]
-    layer = tokens * (17 * hidden + 3 * inner) * activation
-    held = layers * tokens * hidden * activation + layer if settings["activation_checkpointing"] else layers * layer
-    copies = 0 if settings["precision"] == settings["weights"] else width[settings["precision"]] * model["parameters"]
+    width = WIDTH[settings["precision"]]
+    trained = trained_parameters(model, settings)
+    hidden, layers, embedding = model["hidden_size"], model["layers"], embedding_parameters(model)
+    inner = (
+        model["experts_per_token"] * model["expert_size"] + model["shared_size"]
+        if model.get("experts")
+        else model["intermediate_size"]
+    )
+    tokens = rows * SEQUENCES[method] * length
+    base = model["parameters"] * WIDTH[settings["weights"]]
+    if settings.get("quantization"):
+        base = (model["parameters"] - embedding) * NF4 + embedding * 2
+    layer = tokens * (17 * hidden + 3 * inner) * width
+    held = layers * tokens * hidden * width + layer if settings["activation_checkpointing"] else layers * layer
+    cast = settings["precision"] != settings["weights"] and shards == 1
     parts = {
-        "weights": model["parameters"] * width[settings["weights"]] + (trained * 4 if lora else 0),
-        "casts of weights": copies,  # autocast keeps a copy of every weight in the precision it multiplies in
-        "gradients": trained * 4,
-        "optimizer": trained * 8,
+        "weights": (base + (trained * 4 if lora else 0)) / shards,
+        "casts of weights": width * model["parameters"] if cast else 0,  # autocast keeps a copy of every weight
+        "gradients": trained * 4 / shards,
+        "optimizer": trained * 8 / shards,
         "activations": held,
         "logits": 6 * tokens * model["vocab_size"] * 4,
         "runtime": RUNTIME_GB[device] * 1e9,
     }
+    if device != "cpu":
+        tile = min(tokens, LOSS_TILE[0]) * min(model["vocab_size"], LOSS_TILE[1]) * width
+        loss = tile + tokens * hidden * 4 + (0 if lora else model["vocab_size"] * hidden * 4)
+        scoring = length * model["vocab_size"] * (width + 12)  # after a step: no gradients, casts or activations then
+        spare = parts["gradients"] + parts["casts of weights"] + held
+        parts["logits"] = 0 if method == "reward" else max(loss, scoring - spare)
+    if shards > 1:
+        per_layer = (model["parameters"] - embedding) / layers
+        parts["gathered layers"] = width * (2 * per_layer + embedding)
+    if method in ("dpo", "kto") and not lora:
+        parts["reference model"] = base / shards
+    if method == "grpo":
+        generated = rows * settings["accumulation"]  # TRL generates for all accumulated micro-batches at once
+        cache = generated * length * layers * 2 * model["key_value_heads"] * model["head_dim"] * width
+        parts["generations' KV cache"] = max(0, cache - held - parts["logits"])
     return {name: round(size / 1e9, 3) for name, size in parts.items()}
 
 
-def choose(model: dict, report: dict, machine: dict, args: argparse.Namespace) -> tuple[dict, dict, list[dict]]:
-    """(settings, estimate, choices with their reasons). Raises Failure when nothing fits, with the numbers."""
+def host_gb(model: dict) -> float:
+    """Memory of the machine beside its GPUs, in 10^9 bytes: see HOST_GB."""
+    each = HOST_BYTES if model["parameters"] <= HOST_LARGE else HOST_BYTES_LARGE
+    return HOST_GB + each * model["parameters"] / 1e9
+
+
+# --- time ----------------------------------------------------------------------------------------------------------
+
+
+def work_per_token(change: str, checkpointing: bool) -> int:
+    """Operations a parameter and token: forward 2; backward 4, or 2 where the base is frozen (no weight
+    gradients); checkpointing runs the forward again. Source: Kaplan et al. 2020, section 2.1."""
+    return 2 + (4 if change == "full" else 2) + (2 if checkpointing else 0)
+
+
+def measured_shares() -> list[dict]:
+    """The rows of assets/throughput.json that can be used, each with the share of the GPU's peak it reached."""
+    gpus, rows = asset("hardware.json")["gpus"], []
+    for row in asset("throughput.json")["rows"]:
+        if row["rows_filled"] and row.get("tokens_per_second_per_gpu"):
+            work = work_per_token(row["change"], bool(row["checkpointing"])) * row["parameters_b"] * 1e9
+            rows.append({**row, "share": work * row["tokens_per_second_per_gpu"] / gpus[row["gpu"]]["tflops"] / 1e12})
+    return rows
+
+
+def expected_share(model: dict, machine: dict, change: str, tokens: int, rows: list[dict]) -> tuple[float, str, float]:
+    """(share of the GPU's peak that training reaches, the rows it rests on, spread of the estimate).
+
+    The geometric mean of the measured rows, each weighed by its nearness in active parameters, tokens of a
+    micro-batch, way of change, GPU and number of GPUs.
+    """
+    if not rows:
+        return 0.3, "an assumed share of 30 %: no table of measurements lies beside this script", 2.5
+    weighed = []
+    for row in rows:
+        distance = abs(math.log(model["active_parameters"] / (row["parameters_b"] * 1e9))) / 2
+        distance += abs(math.log(tokens / (row["tokens_in_micro_batch"] or tokens)))
+        distance += 0.7 * (change != row["change"]) + 0.7 * (machine["gpu"] != row["gpu"])
+        distance += abs(math.log(machine["gpus"] / (row["gpus"] or machine["gpus"]))) / 3
+        weighed.append((1 / (0.1 + distance**2), row))
+    share = math.exp(sum(w * math.log(row["share"]) for w, row in weighed) / sum(w for w, _ in weighed))
+    nearest = [row for _, row in sorted(weighed, key=lambda pair: -pair[0])[:2]]
+    spread, basis = 1.7, ", ".join(row["id"] for row in nearest)
+    if machine["gpu"] not in {row["gpu"] for row in rows}:
+        spread, basis = spread * 1.35, f"{basis}; nothing is measured on {machine['gpu']}: scaled by its peak rate"
+    if model["active_parameters"] < min(row["parameters_b"] for row in rows) * 0.5e9:
+        spread, basis = spread * 1.35, f"{basis}; no model as small is measured"
+    return share, f"{share:.0%} of the GPU's peak, from {basis}", spread
+
+
+def training_time(model: dict, data: dict, machine: dict, settings: dict, method: str, table: list[dict]) -> dict:
+    """{"seconds": for one row on one device, "basis": what it rests on, "spread": of the estimate}."""
+    change = change_of(settings)
+    work = work_per_token(change, settings["activation_checkpointing"]) + EXTRA_WORK[method]
+    operations = work * model["active_parameters"] * SEQUENCES[method]
+    precision = settings["precision"]
+    if machine["device"] == "cpu":
+        rate = machine["gflops"][precision] * CPU_EFFICIENCY[precision] * 1e9
+        basis = f"{precision} rate measured here x {CPU_EFFICIENCY[precision]:.0%} reached in training"
+        if machine["where"] != "local":
+            basis = f"an assumed {CPU_CORE_GFLOPS} GFLOP/s a core: not measured yet"
+        return {"seconds": operations * data["mean"] / rate, "basis": basis, "spread": 1.8}
+    if machine["device"] == "mps":
+        seconds = operations * data["mean"] / 2.4e12
+        return {"seconds": seconds, "basis": "an assumed rate for this class of GPU: not measured yet", "spread": 3}
+    batch = settings["batch_size"]
+    padded = data["mean"] if batch == 1 else (data["mean"] + data["p95"]) / 2  # a batch is as long as its longest row
+    padded = min(padded, data["length"]) + data["completion"]
+    share, basis, spread = expected_share(model, machine, change, round(batch * SEQUENCES[method] * padded), table)
+    if machine["nodes"] > 1:
+        share, basis = share * TWO_NODES, f"{basis}; x {TWO_NODES} between nodes"
+    peak = machine["tflops"] or (300 if machine["bf16"] else 60)
+    if not machine["tflops"]:
+        basis, spread = f"{basis}; an assumed peak of {peak} TFLOP/s", spread * 1.5
+    seconds = operations * padded / (peak * 1e12 * share)
+    if method == "grpo":  # each token of a generation reads all weights, and waits for the launch of every layer
+        weights = model["active_parameters"] * 2 / ((machine["gb_per_second"] or 600) * 1e9)
+        token = 1.5 * weights + model["layers"] * 0.0006
+        seconds += data["completion"] * token / (batch * settings["accumulation"])
+        basis, spread = f"{basis}; generation by transformers, its speed assumed", spread * 1.5
+    return {"seconds": seconds, "basis": basis, "spread": spread}
+
+
+# --- one way to run it on one machine ------------------------------------------------------------------------------
+
+
+def change_of(settings: dict) -> str:
+    return "qlora" if settings.get("quantization") else "lora" if settings["lora"] else "full"
+
+
+def precision_of(machine: dict) -> tuple[str, str]:
+    """(precision, why): bf16 where the hardware multiplies it faster, fp16 on a GPU without it, else fp32."""
+    if machine["device"] == "cuda":
+        if machine["bf16"]:
+            return "bf16", "this GPU has bf16"
+        return "fp16", "this GPU has no bf16 (T4, V100)"
+    if machine["device"] == "mps":
+        return "fp32", "mixed precision is not reliable on Apple GPUs"
+    rates = machine["gflops"]
+    if machine["where"] != "local":
+        return "fp32", "what every CPU multiplies"
+    precision = "bf16" if rates["bf16"] > 1.5 * rates["fp32"] else "fp32"
+    return precision, f"measured here: fp32 {rates['fp32']:.0f}, bf16 {rates['bf16']:.0f} GFLOP/s"
+
+
+def fit(model: dict, data: dict, machine: dict, method: str, change: str, args: argparse.Namespace) -> dict:
+    """The best way to run `change` on `machine`: {settings, parts, need, strategy, seconds, ...}.
+
+    When nothing fits, {"need": of the smallest attempt, "no": why, in numbers}.
+    """
+    device, world = machine["device"], machine["gpus"] * machine["nodes"]
+    if change == "qlora" and device != "cuda":
+        return {"need": math.inf, "no": "4-bit weights need a CUDA GPU (bitsandbytes)"}
+    if device == "cpu" and machine["where"] == "hf-jobs" and model["parameters"] > CPU_BELOW:
+        return {"need": math.inf, "no": f"a CPU is for models under {CPU_BELOW / 1e6:.0f}M parameters"}
+    if machine["where"] == "hf-jobs" and device == "cuda" and host_gb(model) > 0.95 * machine["ram_gb"]:
+        return {
+            "need": math.inf,
+            "no": f"the machine has {machine['ram_gb']:g} GB of memory beside its GPU, and loading, merging and "
+            f"writing {model['parameters'] / 1e9:.2f}B parameters take {host_gb(model):.0f} GB",
+        }
+    precision, _ = precision_of(machine)
+    target = 4 if device == "cpu" else 32 if method == "grpo" else 16
+    length = data["length"] + data["completion"]
+    strategies = ["single"] if world == 1 else ["ddp"] if change == "qlora" else ["ddp", "fsdp2"]
+    tried, fitting = [], []
+    for strategy, checkpointing, batch in [(s, c, b) for s in strategies for c in (False, True) for b in (8, 4, 2, 1)]:
+        if device == "cpu" and batch > 4:
+            continue  # a CPU is busy at four rows; more steps of fewer rows learn more for the same time
+        if batch * world > max(target, world):
+            continue
+        settings = {
+            "device": device,
+            "precision": precision,
+            "weights": "fp32" if change == "full" else precision,
+            "lora": {"r": args.rank, "lora_alpha": 2 * args.rank, "lora_dropout": 0.0, "target_modules": "all-linear"}
+            if change != "full" else None,
+            "batch_size": batch,
+            "accumulation": max(1, target // (batch * world)),
+            "activation_checkpointing": checkpointing,
+        }  # fmt: skip
+        if change == "qlora":
+            settings["quantization"] = {"bits": 4, "type": "nf4", "double": True}
+        if method == "grpo":
+            settings |= {"num_generations": 8, "max_completion_length": args.max_completion_length}
+        rows_length = min(length, data["max"] + data["completion"])
+        parts = memory_parts(model, settings, method, batch, rows_length, world if strategy == "fsdp2" else 1)
+        need = sum(parts.values()) * MARGIN
+        tried.append((need, batch, strategy))
+        if need <= machine["memory_gb"]:
+            time_of = training_time(model, data, machine, settings, method, data["table"])
+            option = {"settings": settings, "parts": parts, "need": need, "strategy": strategy, **time_of}
+            if device == "cpu":
+                return option
+            fitting.append(option)
+        if fitting and batch == 1 and strategy == "ddp" and checkpointing:
+            break  # the whole model fits on each GPU: nothing is gained by spreading it
+    if fitting:
+        return min(fitting, key=lambda option: option["seconds"])
+    need, batch, strategy = min(tried)
+    return {
+        "need": need,
+        "no": f"{change} with batch {batch} takes about {need:.1f} GB{' on each GPU' if world > 1 else ''}, "
+        f"and there are {machine['memory_gb']:.1f} GB",
+    }
+
+
+def cost_of(option: dict, model: dict, data: dict, machine: dict, method: str, args: argparse.Namespace) -> dict:
+    """`option` with steps, seconds and dollars of the whole run, and their range."""
+    settings, world = option["settings"], machine["gpus"] * machine["nodes"]
+    per_step = settings["batch_size"] * settings["accumulation"] * world
+    generations = settings.get("num_generations", 1)  # rows of a step are completions there
+    epochs = args.epochs or (3 if method == "sft" and data["rows"] < 5_000 and not args.test_run else 1)
+    steps, why = (
+        max(1, round(data["rows"] * generations * epochs / per_step)),
+        f"{epochs:g} epochs of {data['rows']} rows",
+    )
+    if args.test_run:
+        steps, why = max(1, math.ceil(data["rows"] * generations / per_step)), f"{data['rows']} rows, once"
+    if args.max_minutes:
+        allowed = max(1, int(args.max_minutes * 60 * world / (option["seconds"] * per_step)))
+        if allowed < steps:
+            done = allowed * per_step / data["rows"] / generations
+            steps, why = allowed, f"what {args.max_minutes:g} minutes allow: {done:.2f} epochs"
+    if args.steps:
+        steps, why = args.steps, "as asked"
+    seconds = option["seconds"] * steps * per_step / world
+    low, high = seconds / option["spread"], seconds * option["spread"]
+    start = 0.0
+    if machine["where"] == "hf-jobs":
+        start = START_SECONDS + model["parameters"] * 2 / 1e9 / DOWNLOAD_GB_PER_SECOND
+    hourly = machine["usd_per_hour"] * machine["nodes"]
+    dollars = [hourly / 60 * math.ceil((start + value) / 60) for value in (seconds, low, high)]
+    return {**option, "steps": steps, "steps_why": why, "train": seconds, "range": (low, high), "start": start,
+            "cost": dollars[0], "cost_range": (dollars[1], dollars[2]), "hourly": hourly,
+            "machine": machine}  # fmt: skip
+
+
+# --- the choice ------------------------------------------------------------------------------------------------------
+
+
+def changes_for(model: dict, args: argparse.Namespace) -> list[str]:
+    """The ways of change to try, the preferred one first; 4 bits only where nothing else fits, or as asked."""
+    if args.full:
+        return ["full"]
+    if args.qlora:
+        return ["qlora"]
+    if args.lora:
+        return ["lora"]
+    return ["lora"] if model["parameters"] > LORA_ABOVE else ["full", "lora"]
+
+
+def best_on(machine: dict, changes: list[str], model: dict, data: dict, method: str, args) -> dict:
+    """The first of `changes` that fits this machine, with its cost; or why none does."""
+    refusals = []
+    for change in changes:
+        option = fit(model, data, machine, method, change, args)
+        if "no" not in option:
+            return cost_of(option, model, data, machine, method, args)
+        refusals.append(option)
+    best = min(refusals, key=lambda refusal: refusal["need"])
+    return {"no": best["no"], "need": best["need"], "machine": machine}
+
+
+def over_limits(option: dict, args: argparse.Namespace) -> str:
+    """Why an option that fits is not allowed, or ""."""
+    hours = (option["start"] + option["train"]) / 3600
+    if args.max_cost is not None and option["cost_range"][1] > args.max_cost:
+        return f"may cost ${option['cost_range'][1]:.2f}, above --max-cost ${args.max_cost:.2f}"
+    if option["machine"]["where"] == "hf-jobs" and hours > args.max_hours:
+        return f"takes about {hours:.1f} h, above --max-hours {args.max_hours:g}"
+    return ""
+
+
+def choose_option(machines: list[dict], model: dict, data: dict, method: str, args) -> tuple[dict, list[dict], str]:
+    """(the option, every option looked at, why this one). Raises Failure when none is left, with the numbers.
+
+    The lowest price an hour among those that finish within --patience-hours: the smallest machine that does the
+    job soon enough costs least when a run is broken off, and waits least for a free one. When none is so fast,
+    the lowest total cost. With --goal fastest the shortest time, with --goal cheapest the lowest total cost.
+    """
+    changes = changes_for(model, args)
+    wanted = [machine for machine in machines if args.flavor in (None, machine.get("flavor"))]
+    if not wanted:
+        known = ", ".join(machine["flavor"] for machine in machines)
+        raise Failure(f"there is no flavor {args.flavor!r}", f"one of: {known}", EXIT_USAGE)
+    for attempt in [changes] + ([["qlora"]] if "lora" in changes else []):
+        looked = [best_on(machine, attempt, model, data, method, args) for machine in wanted]
+        allowed = [option for option in looked if "no" not in option and not over_limits(option, args)]
+        if allowed:
+            break
+    else:
+        refuse(model, wanted, changes, data, method, args)
+
+    def total(option):
+        return option["start"] + option["train"]
+
+    soon = [option for option in allowed if total(option) <= args.patience_hours * 3600]
+    if len(machines) == 1 or args.flavor:
+        return allowed[0], looked, "this machine" if not args.flavor else "as asked"
+    if args.goal == "fastest":
+        return min(allowed, key=lambda o: (total(o), o["cost"])), looked, "the shortest time within the limits"
+    if args.goal == "cheapest":
+        return min(allowed, key=lambda o: (o["cost"], total(o))), looked, "the lowest total cost"
+    if soon:
+        chosen = min(soon, key=lambda option: (option["hourly"], total(option)))
+        why = f"the lowest price an hour of {len(allowed)} that fit, done within {args.patience_hours:g} h"
+        return chosen, looked, why
+    return (
+        min(allowed, key=lambda o: (o["cost"], total(o))),
+        looked,
+        (f"the lowest total cost: nothing that fits is done within {args.patience_hours:g} h"),
+    )
+
+
+def refuse(model: dict, machines: list[dict], changes: list[str], data: dict, method: str, args) -> None:
+    """Raises Failure with the numbers: what fits and is not allowed, else what comes nearest to fitting."""
+    tried = changes + (["qlora"] if "lora" in changes else [])
+    every = [best_on(machine, [change], model, data, method, args) for machine in machines for change in tried]
+    fitting = [option for option in every if "no" not in option]
+    size = f"{model['id']} with {model['parameters'] / 1e9:.2f}B parameters"
+    if fitting:
+        cheapest = min(fitting, key=lambda option: option["cost_range"][1])
+        fastest = min(fitting, key=lambda option: option["train"])
+        raise Failure(
+            f"{size} fits, and not within the limits: the cheapest, {cheapest['machine']['flavor']}, "
+            f"{over_limits(cheapest, args) or 'is within them'}; the fastest, {fastest['machine']['flavor']}, "
+            f"{over_limits(fastest, args) or 'is within them'}",
+            "raise the limit, take fewer rows or epochs, shorten rows with --max-length, or a smaller model",
+            EXIT_NO,
+        )
+    nearest = min(every, key=lambda option: option["need"] - option["machine"]["memory_gb"])
+    where = f" on {nearest['machine']['flavor']}" if nearest["machine"]["where"] == "hf-jobs" else ""
+    more = "; --nodes 2 spreads it over two machines" if where and machines[0]["nodes"] == 1 else ""
+    raise Failure(
+        f"{size} does not fit{where}: {nearest['no']}",
+        f"take a smaller model, shorten rows with --max-length, or use a machine with more memory{more}",
+        EXIT_NO,
+    )
+
+
+def why_not(name: str, chosen: dict, looked: list[dict], args: argparse.Namespace) -> str:
+    """One line on a flavor that was not chosen."""
+    for option in looked:
+        if option["machine"].get("flavor") == name:
+            if option is chosen:
+                return "it is the choice"
+            if "no" in option:
+                return option["no"]
+            hours, cost = (option["start"] + option["train"]) / 3600, option["cost"]
+            mine = (chosen["start"] + chosen["train"]) / 3600
+            text = f"{hours:.1f} h and ${cost:.2f} at ${option['hourly']:.2f} an hour ({change_of(option['settings'])})"
+            return over_limits(option, args) or (
+                f"it fits: {text}, against {mine:.1f} h and ${chosen['cost']:.2f} at ${chosen['hourly']:.2f} an hour"
+            )
+    raise Failure(f"there is no flavor {name!r} among those looked at", "see `hf jobs hardware`", EXIT_USAGE)
+
+
+def choose(model: dict, report: dict, machines: list[dict], method: str, args) -> tuple[dict, dict, dict, list[dict]]:
+    """(the plan's hardware, settings, estimate, choices with their reasons)."""
     choices: list[dict] = []
 
     def because(what: str, value: object, why: str) -> None:
         choices.append({"what": what, "value": str(value), "why": why})
 
-    device, tokens = machine["device"], report["tokens"]
-    precision = choose_precision(machine, because)
+    tokens, rows = report["tokens"], training_rows(report)
+    if args.test_run:
+        rows = min(rows, args.test_run)
     length = args.max_length or min(-(-tokens["max"] // 64) * 64, model["max_positions"], 4096)
+    data = {"rows": rows, "mean": min(tokens["mean"], length), "p95": min(tokens["p95"], length), "max": tokens["max"],
+            "length": length, "completion": args.max_completion_length if method == "grpo" else 0,
+            "table": measured_shares()}  # fmt: skip
+    option, looked, why = choose_option(machines, model, data, method, args)
+    machine, settings = option["machine"], option["settings"]
+    change, small = change_of(settings), model["parameters"] < 1_000_000_000
+    if machine["where"] == "hf-jobs":
+        because("flavor", machine["flavor"], f"{why}; ${machine['usd_per_hour']:.2f} an hour")
+        if args.why_not:
+            because(f"not {args.why_not}", "", why_not(args.why_not, option, looked, args))
+    precision, reason = precision_of(machine)
+    because("precision", precision, reason)
     cut = "no row is cut" if tokens["max"] <= length else f"p95 is {tokens['p95']}, longer rows are cut"
     because("length", length, f"the longest row has {tokens['max']} tokens: {cut}")
-
-    big = model["parameters"] > LORA_ABOVE
-    modes = ["lora"] if args.lora or (big and not args.full) else ["full"] if args.full else ["full", "lora"]
-    tried = []
-    for mode, checkpointing, batch in [(m, c, b) for m in modes for c in (False, True) for b in (8, 4, 2, 1)]:
-        settings = {
-            "device": device,
-            "precision": precision,
-            "weights": "fp32" if mode == "full" else precision,
-            "lora": {"r": args.rank, "lora_alpha": 2 * args.rank, "lora_dropout": 0.0, "target_modules": "all-linear"}
-            if mode == "lora" else None,
-            "batch_size": batch,
-            "activation_checkpointing": checkpointing,
-        }  # fmt: skip
-        if device == "cpu" and batch > 4:
-            continue  # a CPU is busy at four rows; more steps of fewer rows learn more for the same time
-        parts = memory_parts(model, settings, batch * min(length, tokens["max"]))
-        need = sum(parts.values()) * MARGIN
-        tried.append((need, mode, batch))
-        if need <= machine["memory_gb"]:
-            break
-    else:
-        need, mode, batch = min(tried)
-        raise Failure(
-            f"{model['id']} with {model['parameters'] / 1e9:.2f}B parameters does not fit: "
-            f"{mode} with batch {batch} takes about {need:.1f} GB, and there are {machine['memory_gb']:.1f} GB",
-            "take a smaller model, shorten rows with --max-length, or use a machine with more memory",
-            EXIT_NO,
-        )
-    if mode == "full":
+    asked = {"full": args.full, "lora": args.lora, "qlora": args.qlora}[change]
+    if change == "full":
         because("method of change", "full", f"{model['parameters'] / 1e9:.2f}B parameters and their optimizer fit")
     else:
-        reason = (
-            "as asked" if args.lora else f"above {LORA_ABOVE / 1e9:.0f}B" if big else "full fine-tuning does not fit"
+        big = model["parameters"] > LORA_ABOVE
+        reason = "as asked" if asked else f"above {LORA_ABOVE / 1e9:.0f}B" if big else "full fine-tuning does not fit"
+        if change == "qlora" and not asked:
+            reason = "LoRA on 16-bit weights does not fit within the limits"
+        name = "QLoRA (4-bit base)" if change == "qlora" else "LoRA"
+        because("method of change", f"{name} r={args.rank} on every linear layer", f"{reason}; the base stays frozen")
+    if method == "grpo":
+        because(
+            "generations", f"8 of up to {data['completion']} tokens", "TRL's group; rows of a batch are completions"
         )
-        because("method of change", f"LoRA r={args.rank} on every linear layer", f"{reason}; the base stays frozen")
-    target = 4 if device == "cpu" else 16
-    settings["accumulation"] = max(1, target // batch)
-    because("batch", f"{batch} x {settings['accumulation']}", f"the largest that fits {machine['memory_gb']:.1f} GB")
-    because("checkpointing of activations", "on" if checkpointing else "off", "trades a third more compute for memory"
-            if checkpointing else "the activations fit, and recomputing them costs a third more time")  # fmt: skip
-
-    small = model["parameters"] < 1_000_000_000
-    rate = args.learning_rate or {("full", True): 5e-5, ("full", False): 2e-5, ("lora", True): 5e-4}.get(
-        (mode, small), 2e-4
-    )
-    because("learning rate", rate, "as asked" if args.learning_rate else f"{mode}, {'under' if small else 'from'} 1B: "
-            "an adapter takes about ten times the rate of full fine-tuning")  # fmt: skip
-    choose_steps(model, report, machine, args, settings, because)
+    world = machine["gpus"] * machine["nodes"]
+    batch = f"{settings['batch_size']} x {settings['accumulation']}" + (f" x {world} GPUs" if world > 1 else "")
+    because("batch", batch, f"fits {machine['memory_gb']:.1f} GB{' of each GPU' if world > 1 else ''}")
+    because("checkpointing of activations", "on" if settings["activation_checkpointing"] else "off",
+            "trades a third more compute for memory" if settings["activation_checkpointing"]
+            else "the activations fit, and recomputing them costs a third more time")  # fmt: skip
+    if option["strategy"] != "single":
+        because("spread", option["strategy"], "each GPU holds the whole model" if option["strategy"] == "ddp"
+                else "the model, its gradients and optimizer are cut over the GPUs")  # fmt: skip
+    base = 5e-5 if method == "sft" and small else RATES[method]
+    rate = args.learning_rate or (base if change == "full" else 10 * base)
+    ten = "an adapter takes about ten times the rate of full fine-tuning"
+    reason = "as asked" if args.learning_rate else f"{method} {change}{', under 1B' if small else ''}: {ten}"
+    because("learning rate", f"{rate:g}", reason)
+    because("packing", "off", "packed rows see each other unless flash attention is installed, and images lack it")
+    because("steps", option["steps"], option["steps_why"])
+    saved = trained_parameters(model, settings) * 12 / 1e9
     settings |= {
+        "steps": option["steps"],
         "learning_rate": rate,
-        "warmup_steps": max(1, settings["steps"] // 10),
+        "warmup_steps": max(1, option["steps"] // 10),
         "max_length": length,
         "packing": False,
         "seed": args.seed,
-        "save_seconds": args.save_seconds,
+        "save_seconds": args.save_seconds or max(300, round(20 * saved / DOWNLOAD_GB_PER_SECOND)),
         "deadline_seconds": None,
-        "held_out_rows": args.held_out_rows,
+        "held_out_rows": min(args.held_out_rows, 20) if args.test_run else args.held_out_rows,
     }
-    estimate = estimate_run(model, report, machine, settings, parts)
-    return settings, estimate, choices
+    estimate = {
+        "memory_gb": round(sum(option["parts"].values()), 2),
+        "memory_parts_gb": option["parts"],
+        "train_seconds": round(option["train"]),
+        "train_seconds_range": [round(value) for value in option["range"]],
+        "run_seconds": round(option["start"] + option["train"]),
+        "disk_gb": round((trained_parameters(model, settings) * 12 * 3 + model["parameters"] * 4) / 1e9, 2),
+        "cost_usd": round(option["cost"], 2),
+        "cost_usd_range": [round(value, 2) for value in option["cost_range"]],
+        "rests_on": option["basis"],
+    }
+    if machine["where"] == "hf-jobs":
+        timeout = timeout_seconds(option, args)
+        estimate |= {"timeout_seconds": timeout, "cost_usd_at_most": round(option["hourly"] * timeout / 3600, 2)}
+        settings["deadline_seconds"] = max(600, timeout - round(option["start"]) - 600)
+        reason = "the slow end of the estimate, the start and ten minutes to save; training stops and saves before it"
+        because("timeout", f"{timeout / 3600:.2f} h", reason)
+    hardware = {key: value for key, value in machine.items() if value is not None}
+    return hardware | {"strategy": option["strategy"]}, settings, estimate, choices
 
 
-def choose_precision(machine: dict, because) -> str:
-    """bf16 where the hardware multiplies it faster, fp16 on a GPU without it, else fp32."""
-    if machine["device"] == "cuda":
-        precision = "bf16" if machine["bf16"] else "fp16"
-        because("precision", precision, "this GPU has bf16" if machine["bf16"] else "this GPU has no bf16 (T4, V100)")
-        return precision
-    if machine["device"] == "mps":
-        because("precision", "fp32", "mixed precision is not reliable on Apple GPUs")
-        return "fp32"
-    rates = machine["gflops"]
-    precision = "bf16" if rates["bf16"] > 1.5 * rates["fp32"] else "fp32"
-    because("precision", precision, f"measured here: fp32 {rates['fp32']:.0f}, bf16 {rates['bf16']:.0f} GFLOP/s")
-    return precision
-
-
-def seconds_per_row(model: dict, report: dict, machine: dict, settings: dict) -> tuple[float, str]:
-    """(seconds, what the figure rests on) to train one row of the mean length.
-
-    6 operations a parameter and token for full fine-tuning, 4 where the base is frozen (no weight gradients), a
-    third more under checkpointing (Kaplan et al. 2020, section 2.1), over the rate that training reaches.
-    """
-    work = (4 if settings["lora"] else 6) * (4 / 3 if settings["activation_checkpointing"] else 1)
-    operations = work * model["parameters"] * report["tokens"]["mean"]
-    precision = settings["precision"]
-    if machine["device"] == "cpu":
-        rate = machine["gflops"][precision] * CPU_EFFICIENCY[precision] * 1e9
-        return (
-            operations / rate,
-            f"{precision} rate measured here x {CPU_EFFICIENCY[precision]:.0%} reached in training",
-        )
-    peak = {"cuda": {"bf16": 300e12, "fp16": 60e12}, "mps": {"fp32": 8e12}}[machine["device"]][precision]
-    return operations / (peak * GPU_EFFICIENCY), "an assumed rate for this class of GPU: not measured yet"
-
-
-def choose_steps(model: dict, report: dict, machine: dict, args: argparse.Namespace, settings: dict, because) -> None:
-    """Steps for the epochs asked for, cut to what --max-minutes allows."""
-    rows = training_rows(report)
-    epochs = args.epochs or (3 if rows < 5_000 else 1)
-    per_step = settings["batch_size"] * settings["accumulation"]
-    steps, why = max(1, round(rows * epochs / per_step)), f"{epochs:g} epochs of {rows} rows"
-    if args.max_minutes:
-        seconds, _ = seconds_per_row(model, report, machine, settings)
-        allowed = max(1, int(args.max_minutes * 60 / (seconds * per_step)))
-        if allowed < steps:
-            steps, why = allowed, f"what {args.max_minutes:g} minutes allow: {allowed * per_step / rows:.2f} epochs"
-    settings["steps"] = args.steps or steps
-    because("steps", settings["steps"], "as asked" if args.steps else why)
+def timeout_seconds(option: dict, args: argparse.Namespace) -> int:
+    """Slow end, start and ten minutes, in whole quarters of an hour, half an hour at least, within --max-cost."""
+    wanted = max(1800, math.ceil((option["start"] + option["range"][1] + 600) / 900) * 900)
+    if args.max_cost is not None and option["hourly"]:
+        wanted = min(wanted, int(args.max_cost / option["hourly"] * 60) * 60)
+    return wanted
 
 
 def training_rows(report: dict) -> int:
@@ -484,36 +966,77 @@ def training_rows(report: dict) -> int:
     return max(1, round(total * (1 - (report["split"]["fraction"] if report["split"]["key"] != "given" else 0))))
 
 
-def estimate_run(model: dict, report: dict, machine: dict, settings: dict, parts: dict) -> dict:
-    seconds, basis = seconds_per_row(model, report, machine, settings)
-    seconds *= settings["steps"] * settings["batch_size"] * settings["accumulation"]
-    trained = lora_parameters(model, settings["lora"]["r"]) if settings["lora"] else model["parameters"]
-    return {
-        "memory_gb": round(sum(parts.values()), 2),
-        "memory_parts_gb": parts,
-        "train_seconds": round(seconds),
-        "train_seconds_range": [round(seconds * 0.6), round(seconds * 1.8)],
-        "disk_gb": round((trained * 12 * 3 + model["parameters"] * 4) / 1e9, 2),  # two checkpoints, one in writing
-        "cost_usd": 0.0,
-        "rests_on": basis,
-    }
+def launch_of(hardware: dict, settings: dict, method: str) -> dict:
+    """How the training script is started on this hardware: words of a command, and its environment.
+
+    One process runs it plainly; several on one machine by `accelerate launch`; several machines by torchrun, the
+    first of them the meeting point under its alias in the network group. FSDP2 is asked for by accelerate's
+    environment, so that both launchers start the same.
+    """
+    script = [f"train_{method}.py", "--plan", "plan.json"]
+    world, environment = hardware["gpus"] * hardware["nodes"], {}
+    if hardware["strategy"] == "fsdp2":
+        environment = {
+            "ACCELERATE_USE_FSDP": "true",
+            "FSDP_VERSION": "2",
+            "FSDP_RESHARD_AFTER_FORWARD": "true",
+            "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+            "FSDP_CPU_RAM_EFFICIENT_LOADING": "true",
+            "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT",
+        }
+    if world == 1:
+        return {"command": ["python", *script], "environment": {}}
+    if hardware["nodes"] > 1:
+        words = ["torchrun", "--nnodes", str(hardware["nodes"]), "--nproc-per-node", str(hardware["gpus"]),
+                 "--node-rank", "$NODE_RANK", "--master-addr", "${HF_NETWORK_GROUP_PREFIX}head",
+                 "--master-port", "29500"]  # fmt: skip
+        return {"command": [*words, *script], "environment": environment}
+    words = ["accelerate", "launch", "--num_machines", "1", "--num_processes", str(world),
+             "--mixed_precision", settings["precision"] if settings["precision"] != "fp32" else "no"]  # fmt: skip
+    if hardware["strategy"] == "fsdp2":
+        words += ["--use_fsdp", "--fsdp_version", "2", "--fsdp_reshard_after_forward", "true",
+                  "--fsdp_auto_wrap_policy", "TRANSFORMER_BASED_WRAP", "--fsdp_cpu_ram_efficient_loading", "true",
+                  "--fsdp_state_dict_type", "SHARDED_STATE_DICT"]  # fmt: skip
+    else:
+        words += ["--multi_gpu"]
+    return {"command": [*words, *script], "environment": environment}
+
+
+# --- what is shown --------------------------------------------------------------------------------------------------
 
 
 def card(plan: dict) -> str:
     """What a person reads before saying yes."""
-    model, estimate, settings = plan["model"], plan["estimate"], plan["settings"]
+    model, estimate, settings, hardware = plan["model"], plan["estimate"], plan["settings"], plan["hardware"]
     low, high = (minutes(value) for value in estimate["train_seconds_range"])
+    world = hardware["gpus"] * hardware["nodes"]
+    active = model["active_parameters"]
+    size = f"{model['parameters'] / 1e9:.3g}B parameters"
+    size += f", {active / 1e9:.3g}B of them active" if active < model["parameters"] else ""
+    place = hardware["name"]
+    if hardware["where"] == "hf-jobs":
+        place = f"{hardware['flavor']} ({place})" + (f" x {hardware['nodes']} nodes" if hardware["nodes"] > 1 else "")
+        cost = f"${estimate['cost_usd']:.2f} expected (${estimate['cost_usd_range'][0]:.2f} to " \
+               f"${estimate['cost_usd_range'][1]:.2f}), never above ${estimate['cost_usd_at_most']:.2f} " \
+               f"(timeout {minutes(estimate['timeout_seconds'])})"  # fmt: skip
+    else:
+        cost = f"${estimate['cost_usd']:.2f} (this machine)"
     lines = [
         f"Plan {plan['name']}",
-        f"  model      {model['id']} ({model['parameters'] / 1e9:.3g}B parameters, {model['parameters_from']})",
+        f"  method     {plan['method']}",
+        f"  model      {model['id']} ({size}, {model['parameters_from']})",
         f"  data       {plan['dataset']['source']['id']}: {plan['dataset']['rows']} rows to train on",
-        f"  hardware   {plan['hardware']['name']}, {plan['hardware']['memory_gb']:.1f} GB to use",
-        f"  memory     about {estimate['memory_gb']:.1f} GB",
+        f"  hardware   {place}, {hardware['memory_gb']:.1f} GB{' each' if world > 1 else ''} to use",
+        f"  memory     about {estimate['memory_gb']:.1f} GB{' on each' if world > 1 else ''}",
         f"  time       about {minutes(estimate['train_seconds'])} of training ({low} to {high})",
-        f"  cost       ${estimate['cost_usd']:.2f} (this machine)",
-        f"  steps      {settings['steps']} of {settings['batch_size'] * settings['accumulation']} rows",
-        "  why",
+        f"  cost       {cost}",
+        f"  steps      {settings['steps']} of {settings['batch_size'] * settings['accumulation'] * world} rows",
     ]
+    if hardware.get("prices_from"):
+        lines += [f"  prices     {hardware['prices_from']}"]
+    if world > 1:
+        lines += [f"  launch     {' '.join(plan['launch']['command'])}"]
+    lines += ["  why"]
     lines += [f"    {choice['what']}: {choice['value']} - {choice['why']}" for choice in plan["choices"]]
     lines += [f"    time: {estimate['rests_on']}"]
     lines += [f"  warning    {warning}" for warning in plan["warnings"]]
@@ -529,7 +1052,32 @@ def minutes(seconds: float) -> str:
 def run_name(model_id: str, dataset_id: str, method: str) -> str:
     """<model>-<dataset>-<method>, as the report's file is called."""
     parts = (Path(model_id).name, re.sub(r"\.(jsonl|json|csv|parquet)$", "", Path(dataset_id).name), method)
-    return re.sub(r"[^a-z0-9._-]+", "-", "-".join(parts).lower()).strip("-._")[:96]
+    return re.sub(r"[^a-z0-9._-]+", "-", "-".join(parts).lower()).strip("-._")[:90]
+
+
+def script_warnings(method: str, hardware: dict, settings: dict) -> list[str]:
+    """What the plan asks for and the training script beside this one does not do."""
+    script = Path(__file__).resolve().parent / f"train_{method}.py"
+    if not script.is_file():
+        return [f"this skill has no {script.name}: take mapping, split and settings from the plan into your own script"]
+    text, warnings = script.read_text(encoding="utf-8"), []
+    if settings.get("quantization") and "quantization" not in text:
+        warnings.append(f"{script.name} does not load 4-bit weights: it would take the memory of LoRA")
+    if hardware["strategy"] == "fsdp2" and "FSDP" not in text.upper():
+        warnings.append(f"{script.name} loads the whole model on each GPU first: it needs a change to run under FSDP2")
+    return warnings
+
+
+def next_step(plan: dict, out: Path) -> str:
+    """The next command, naming only scripts that are there."""
+    scripts = Path(__file__).resolve().parent
+    if not (scripts / f"train_{plan['method']}.py").is_file():
+        return "your own training script, by the plan's mapping, split and settings"
+    if plan["hardware"]["where"] == "local":
+        return f"python scripts/train_{plan['method']}.py --plan {out}"
+    if (scripts / "submit_run.py").is_file():
+        return f"python scripts/submit_run.py --plan {out}"
+    return f"hf jobs uv run --flavor {plan['hardware']['flavor']} scripts/train_{plan['method']}.py --plan {out}"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -537,67 +1085,94 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--model", required=True, help="Hub id or folder of the base model")
     options.add_argument("--revision", help="branch, tag or commit of the model")
     options.add_argument("--report", type=Path, default=Path("dataset-report.json"), help="of inspect_dataset.py")
-    options.add_argument("--method", choices=["sft"], help="default: what the report recommends")
+    options.add_argument("--method", choices=["sft", "dpo", "grpo", "reward", "kto"], help="default: the report's")
     options.add_argument("--out", type=Path, default=Path("plan.json"))
     options.add_argument("--name", help="of the run (default: MODEL-DATASET-METHOD)")
+    place = options.add_argument_group("where it runs")
+    place.add_argument("--where", choices=["local", "hf-jobs"], default="local", help="default: local")
+    place.add_argument("--flavor", help="of Jobs; default: chosen by --goal")
+    place.add_argument("--goal", choices=["smallest", "cheapest", "fastest"], default="smallest",
+                       help="default: smallest, the lowest price an hour that is done within --patience-hours")  # fmt: skip
+    place.add_argument("--patience-hours", type=float, default=6, help="default: 6")
+    place.add_argument("--max-hours", type=float, default=24, help="of a job (default: 24)")
+    place.add_argument("--max-cost", type=float, help="dollars; also caps the timeout")
+    place.add_argument("--nodes", type=int, default=1, help="machines of the flavor (default: 1)")
+    place.add_argument("--prices", choices=["auto", "live", "dated"], default="auto",
+                       help="the Hub's list, or the table of assets/ (default: auto)")  # fmt: skip
+    place.add_argument("--why-not", metavar="FLAVOR", help="say in numbers why it was not chosen")
+    place.add_argument("--test-run", type=int, nargs="?", const=100, metavar="N",
+                       help="plan a rehearsal of N rows (default: 100), 20 scored")  # fmt: skip
     options.add_argument("--max-minutes", type=float, help="of training; the steps are cut to fit")
-    options.add_argument("--max-memory-gb", type=float, help="take no more than this, in 10^9 bytes")
+    options.add_argument("--max-memory-gb", type=float, help="local: take no more than this, in 10^9 bytes")
     change = options.add_mutually_exclusive_group()
     change.add_argument("--lora", action="store_true", help="train an adapter whatever the size")
+    change.add_argument("--qlora", action="store_true", help="train an adapter on a base of 4-bit weights")
     change.add_argument("--full", action="store_true", help="train all parameters whatever the size")
     options.add_argument("--rank", type=int, default=16, help="of the LoRA adapter (default: 16)")
     options.add_argument("--epochs", type=float)
     options.add_argument("--steps", type=int)
     options.add_argument("--learning-rate", type=float)
     options.add_argument("--max-length", type=int, help="tokens; longer rows are cut at their end")
+    options.add_argument("--max-completion-length", type=int, default=512, help="GRPO: of a generation (default: 512)")
     options.add_argument("--held-out-rows", type=int, default=200, help="scored before and after (default: 200)")
-    options.add_argument("--save-seconds", type=float, default=300, help="between checkpoints (default: 300)")
+    options.add_argument("--save-seconds", type=float, help="between checkpoints (default: 300, more for large ones)")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--json", action="store_true", help="print plan.json on standard output, the card on the log")
     return options
 
 
+POSITIVE = ("max_minutes", "max_memory_gb", "rank", "epochs", "steps", "learning_rate", "max_length", "max_cost",
+            "max_hours", "patience_hours", "nodes", "test_run", "max_completion_length", "held_out_rows",
+            "save_seconds")  # fmt: skip
+
+
 def main(argv: list[str]) -> int:
     args = arguments().parse_args(argv)
-    for name in ("max_minutes", "max_memory_gb", "rank", "epochs", "steps", "learning_rate", "max_length"):
+    for name in POSITIVE:
         value = getattr(args, name)
         if value is not None and value <= 0:
             raise Failure(f"--{name.replace('_', '-')} is {value}", "give a number above zero", EXIT_USAGE)
+    if args.where == "local" and (args.nodes > 1 or args.flavor or args.why_not or args.max_cost):
+        raise Failure("--nodes, --flavor, --why-not and --max-cost are for jobs", "add --where hf-jobs", EXIT_USAGE)
     report = read_artifact(args.report, "dataset-report")
     method = args.method or report["recommended"]["method"]
-    if method != "sft":
+    if method is None:
         raise Failure(
-            f"the report recommends {method or 'no method'}: {report['recommended']['why']}",
-            "this version trains SFT; ask for it with --method sft if the data fits",
-            EXIT_NO,
+            f"the report recommends no method: {report['recommended']['why']}", "name one with --method", EXIT_NO
         )
     verdict = report["verdicts"][method]
     if verdict["verdict"] == "INCOMPATIBLE":
         raise Failure(f"the dataset does not fit {method}: {verdict['reason']}", verdict.get("needs", ""), EXIT_NO)
     model, warnings = read_model(args.model, args.revision)
-    machine = read_machine(args.max_memory_gb)
-    settings, estimate, choices = choose(model, report, machine, args)
-    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    if args.where == "local":
+        machines = [read_machine(args.max_memory_gb)]
+    else:
+        machines, _ = read_flavors(args.prices, args.nodes)
+    hardware, settings, estimate, choices = choose(model, report, machines, method, args)
+    free = hardware.get("disk_gb") or shutil.disk_usage(Path.cwd()).free / 1e9
     if free < estimate["disk_gb"]:
-        warnings.append(f"the run needs {estimate['disk_gb']:.1f} GB of disk and {free:.1f} GB are free here")
-    if estimate["memory_gb"] * MARGIN > 0.9 * machine["memory_gb"]:
+        warnings.append(f"the run needs {estimate['disk_gb']:.1f} GB of disk and {free:.1f} GB are free there")
+    if hardware["where"] == "local" and estimate["memory_gb"] * MARGIN > 0.9 * hardware["memory_gb"]:
         warnings.append("memory is tight: close other programs, or plan again with a lower --max-memory-gb")
+    warnings += script_warnings(method, hardware, settings)
+    name = args.name or run_name(args.model, report["source"]["id"], method) + ("-test" if args.test_run else "")
     plan = {
         "schema": "skillpack/plan/1",
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "name": args.name or run_name(args.model, report["source"]["id"], method),
+        "name": name,
         "method": method,
         "model": model,
         "dataset": {
             "source": report["source"],
             "mapping": verdict.get("mapping", {}),
             "split": report["split"],
-            "rows": training_rows(report),
+            "rows": min(training_rows(report), args.test_run or math.inf),
             "mean_tokens": report["tokens"]["mean"],
         },
-        "hardware": machine,
+        "hardware": hardware,
         "settings": settings,
         "estimate": estimate,
+        "launch": launch_of(hardware, settings, method),
         "choices": choices,
         "warnings": warnings + report.get("warnings", []),
     }
@@ -608,7 +1183,7 @@ def main(argv: list[str]) -> int:
         emit(plan)
     else:
         say(text)
-    log(f"wrote {args.out}; next: python scripts/train_{method}.py --plan {args.out}")
+    log(f"wrote {args.out}; next: {next_step(plan, args.out)}")
     return EXIT_OK
 
 
