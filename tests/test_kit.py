@@ -137,4 +137,6 @@ def test_a_paired_interval_holds_the_difference_and_excludes_zero_only_when_rows
     assert clear["low"] <= clear["difference"] <= clear["high"] < 0
     unclear = paired_interval([1.0, 2.0] * 10, [2.0, 1.0] * 10)
     assert unclear["low"] < 0 < unclear["high"]
+    copies = paired_interval([1.0, 2.0] * 10, [1.4, 1.9] * 10, groups=[0, 1] * 10)
+    assert copies["high"] - copies["low"] > 0.4, "ten copies of two prompts count as two, not as twenty"
     assert paired_interval([1.0], [1.0]) == {"difference": 0.0, "low": 0.0, "high": 0.0}

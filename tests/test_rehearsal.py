@@ -54,7 +54,7 @@ def test_a_rehearsal_leaves_plan_run_report_and_logs_and_a_second_one_does_nothi
 
 
 def test_a_rehearsal_that_is_killed_is_taken_up_by_the_next(tmp_path):
-    command = [sys.executable, "-m", "skillpack", "rehearse", "--tiny", "--steps", "400", "--keep", "kept"]
+    command = [sys.executable, "-m", "skillpack", "rehearse", "--tiny", "--steps", "150", "--keep", "kept"]
     first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     log = tmp_path / "kept/logs/job.log"
     deadline = time.monotonic() + 120
@@ -63,11 +63,11 @@ def test_a_rehearsal_that_is_killed_is_taken_up_by_the_next(tmp_path):
         time.sleep(0.1)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    second = rehearse(tmp_path, "--steps", "400")
+    second = rehearse(tmp_path, "--steps", "150")
     assert second.returncode == 0, second.stderr
     assert "inspected and planned already" in second.stderr
     run = json.loads((tmp_path / f"kept/runs/{NAME}/run.json").read_text())
-    assert [entry["step"] for entry in run["log"]] == list(range(1, 401))
+    assert [entry["step"] for entry in run["log"]] == list(range(1, 151))
 
 
 def test_a_method_without_a_script_and_a_missing_model_are_usage_errors(tmp_path):

@@ -105,6 +105,36 @@ def test_the_deadline_stops_a_run_with_a_checkpoint(tmp_path, plan, script):
     assert list((tmp_path / "runs/tiny/checkpoints").glob("checkpoint-*/whole"))
 
 
+def test_past_its_budget_a_run_ends_well_and_is_scored(tmp_path, plan, script):
+    done = script("train_sft.py", "--plan", plan(steps=100_000, budget_seconds=2), "--json")
+    assert done.returncode == 0, done.stderr
+    run = json.loads(done.stdout)
+    assert run["status"] == "completed"
+    assert run["stopped_by"] == "the budget of 2 s of training"
+    assert run["steps"] < 100_000 and run["comparison"]["rows"] == 20
+    assert "cut short by the budget" in report(script, tmp_path)
+
+
+def test_a_stopped_run_is_scored_as_it_is_with_finish(tmp_path, plan, script):
+    path = plan(steps=100_000, deadline_seconds=1)
+    assert script("train_sft.py", "--plan", path, "--finish").returncode == 2, "there is nothing to finish with"
+    assert script("train_sft.py", "--plan", path).returncode == 3
+    stopped = log_steps(tmp_path)[-1]
+    done = script("train_sft.py", "--plan", path, "--finish", "--json")
+    assert done.returncode == 0, done.stderr
+    run = json.loads(done.stdout)
+    assert run["steps"] == stopped == log_steps(tmp_path)[-1], "it trained further"
+    loss = run["comparison"]["metrics"]["loss"]
+    assert loss["tuned"] < loss["base"], "the checkpoint's weights were not scored"
+    assert "cut short by --finish" in report(script, tmp_path)
+
+
+def report(script, folder: Path) -> str:
+    done = script("report_run.py", "runs/tiny")
+    assert done.returncode == 0, done.stderr
+    return (folder / "training_reports/tiny.md").read_text()
+
+
 def test_a_loss_that_is_not_a_number_stops_the_run_and_saves_nothing(tmp_path, plan, script, tiny_model):
     from safetensors.torch import load_file, save_file
 

@@ -150,10 +150,13 @@ MEANING = {
 }
 
 
-def verdict(comparison: dict | None) -> str:
+def verdict(run: dict) -> str:
     """One sentence on whether the tuned model is better than its base, and no more than the interval allows."""
-    if comparison is None:
+    comparison = run["comparison"]
+    if run["status"] == "stopped":
         return "The run stopped before its end; base and tuned have not been compared."
+    if comparison is None:
+        return "No held-out row could be scored; base and tuned have not been compared."
     rows, metrics = comparison["rows"], comparison["metrics"]
     better, worse, open_ = [], [], []
     for name, metric in metrics.items():
@@ -223,7 +226,9 @@ def report(run: dict, picture: str, folder: Path) -> str:
     """The report as Markdown; `picture` is the path of the loss curve from the report, `folder` the run's."""
     plan, settings = run["plan"], run["plan"]["settings"]
     estimate, lora = plan["estimate"], settings["lora"]
-    lines = [f"# {run['name']}", "", f"**{verdict(run['comparison'])}**", ""]
+    lines = [f"# {run['name']}", "", f"**{verdict(run)}**", ""]
+    if run["status"] == "completed" and run["stopped_by"]:
+        lines += [f"Training was cut short by {run['stopped_by']} at step {run['steps']} of {settings['steps']}.", ""]
     if run["status"] == "stopped":
         lines += [f"Stopped by {run['stopped_by']} at step {run['steps']}; run the training script again to go on.", ""]
     if run["comparison"]:
@@ -296,6 +301,12 @@ def main(argv: list[str]) -> int:
     arguments.add_argument("--json", action="store_true", help="print {report, picture, verdict} on standard output")
     args = arguments.parse_args(argv)
     run_file = args.run / "run.json" if args.run.is_dir() else args.run
+    if not run_file.is_file() and (args.run / "log.jsonl").is_file():
+        step = json.loads((args.run / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])["step"]
+        raise Failure(
+            f"{args.run} has trained to step {step} and is not finished",
+            "wait for it, or run the training script again: it continues, or with --finish scores what is there",
+        )
     document = read_artifact(run_file, "run")
     path = args.out / f"{document['name']}.md"
     picture = args.out / f"{document['name']}.png"
@@ -304,7 +315,7 @@ def main(argv: list[str]) -> int:
     written = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     text = report(document, picture.name, run_file.parent) + f"\nWritten {written} from {run_file}.\n"
     write_atomic(path, redact(text))
-    sentence = verdict(document["comparison"])
+    sentence = verdict(document)
     log(sentence)
     if args.json:
         emit({"report": str(path), "picture": str(picture) if document["log"] else None, "verdict": sentence})

@@ -413,6 +413,178 @@ WHOLE = "whole"  # the file that is written into a checkpoint last: without it t
 BAD_STEPS = 3  # steps with a loss that is not a number before the run is stopped
 
 
+def open_run(doc: str, method: str, argv: list[str]):
+    """(plan, folder of the run, command line) of a training script; the plan is None when the run is done.
+
+    Raises Failure for a plan of another method, a folder that holds a run of another plan, too little disk.
+    """
+    options = parser(doc)
+    options.add_argument("--plan", type=Path, required=True, help="plan.json of plan_run.py")
+    options.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME of the plan)")
+    options.add_argument("--finish", action="store_true", help="train no further: score the last checkpoint as it is")
+    options.add_argument("--json", action="store_true", help="print run.json on standard output")
+    args = options.parse_args(argv)
+    plan = read_artifact(args.plan, "plan")
+    if plan["method"] != method:
+        raise Failure(f"the plan's method is {plan['method']!r}", f"run train_{plan['method']}.py", EXIT_USAGE)
+    out = args.out or Path("runs") / plan["name"]
+    if (out / "run.json").is_file():
+        run = read_artifact(out / "run.json", "run")
+        if run["plan_sha256"] != plan_sha256(plan):
+            raise Failure(
+                f"{out} holds a run of another plan", "give another folder with --out, or delete this one", EXIT_USAGE
+            )
+        if run["status"] == "completed":
+            log(f"done already: {out / 'run.json'}")
+            if args.json:
+                emit(run)
+            return None, out, args
+    require_disk(out, plan["estimate"]["disk_gb"])
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    log(f"run {plan['name']} in {out}: loading rows")
+    return plan, out, args
+
+
+def plan_sha256(plan: dict) -> str:
+    """Of what decides the weights: the plan's model, dataset and settings."""
+    return hashlib.sha256(json.dumps([plan[key] for key in ("model", "dataset", "settings")]).encode()).hexdigest()
+
+
+def load_splits(plan: dict, columns: tuple):
+    """(training rows, held-out rows) of the plan's dataset, mapped to TRL's `columns`, split as the report says.
+
+    Rows that TRL would refuse, or would train on nothing, are left out and counted.
+    """
+    dataset, method = plan["dataset"], plan["method"]
+    split, mapping = dataset["split"], dataset["mapping"]
+
+    def prepare(rows):
+        fits = rows.filter(lambda row: not problem_of(row, mapping, method), desc="checking rows")
+        if len(fits) < len(rows):
+            log(f"left out {len(rows) - len(fits)} of {len(rows)} rows that do not fit; inspect_dataset.py says why")
+        if not len(fits):
+            raise Failure(f"no row fits {method}", "run inspect_dataset.py on the dataset, and plan again", EXIT_USAGE)
+        mapped = fits.map(lambda row: map_row(row, mapping), remove_columns=fits.column_names, desc="mapping rows")
+        return mapped.select_columns([name for name in columns if name in mapped.column_names] or mapped.column_names)
+
+    rows = prepare(open_rows(dataset["source"], streaming=False))
+    if split["key"] == "given":
+        train, test = rows, prepare(open_rows({**dataset["source"], "split": split["held_out_split"]}, streaming=False))
+    else:
+        sides: dict = {True: [], False: []}
+        for index, row in enumerate(rows):
+            sides[held_out(row, split)].append(index)
+        train, test = rows.select(sides[False]), rows.select(sides[True])
+    if not len(train) or not len(test):
+        raise Failure(
+            f"the split leaves {len(train)} rows to train on and {len(test)} held out",
+            "change split.fraction or split.seed in the plan, or give more different rows",
+            EXIT_USAGE,
+        )
+    return train, test.select(range(min(len(test), plan["settings"]["held_out_rows"])))
+
+
+def once(path: Path, measure) -> list:
+    """What `measure()` gives, kept in `path`: a resumed run does not score the base model again."""
+    if not path.is_file():
+        write_atomic(path, json.dumps(measure()))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def train_guarded(trainer, guard, out: Path, args) -> None:
+    """Trains from the newest whole checkpoint, or from the start. `guard` is already one of its callbacks."""
+    checkpoint = last_whole_checkpoint(out / "checkpoints")
+    if args.finish:
+        if not checkpoint:
+            raise Failure(f"{out} has no whole checkpoint to finish with", "train first", EXIT_USAGE)
+        take_weights(trainer, checkpoint)
+        guard.keep_log(trainer.state.global_step)
+        guard.cut_short = "--finish"
+    else:
+        if checkpoint:
+            log(f"resuming from {checkpoint.name}")
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    guard.finish()
+
+
+def take_weights(trainer, checkpoint: Path) -> None:
+    """Puts a checkpoint's weights and step into a trainer, without a step of training."""
+    from transformers import TrainerState
+
+    if (checkpoint / "adapter_config.json").is_file():
+        from peft import load_peft_weights, set_peft_model_state_dict
+
+        set_peft_model_state_dict(trainer.model, load_peft_weights(str(checkpoint)))
+    else:
+        saved = type(trainer.model).from_pretrained(checkpoint, dtype=trainer.model.dtype)
+        trainer.model.load_state_dict(saved.state_dict())
+    trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+
+
+def compare_scores(base: list[dict], tuned: list[dict], metrics: dict, **more: object) -> dict | None:
+    """The `comparison` of run.json over the same rows; `metrics` is {key of a score: "lower" or "higher"}."""
+    if not base:
+        return None
+    document: dict = {"rows": len(base), **more, "metrics": {}}
+    for key, better in metrics.items():
+        before, after = [float(score[key]) for score in base], [float(score[key]) for score in tuned]
+        interval = paired_interval(before, after, [score["group"] for score in base])
+        document["metrics"][key] = {
+            "better": better,
+            "base": sum(before) / len(before),
+            "tuned": sum(after) / len(after),
+            **interval,
+            "beyond_interval": interval["high"] < 0 if better == "lower" else interval["low"] > 0,
+        }
+    return document
+
+
+def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
+    """Saves the model, writes run.json with the comparison that `measure()` makes, and says how it went.
+
+    A run that a guard stopped keeps its checkpoints, has no comparison, and ends with a Failure.
+    """
+    entries = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    logged = ("step", "loss", "learning_rate", "reward")
+    document = {
+        "schema": "skillpack/run/1",
+        "name": plan["name"],
+        "plan_sha256": plan_sha256(plan),
+        "plan": plan,
+        "status": "stopped" if guard.stopped else "completed",
+        "stopped_by": guard.stopped or guard.cut_short,
+        "steps": trainer.state.global_step,
+        "train_rows": len(trainer.train_dataset),
+        "train_seconds": sum(entry["seconds"] for entry in entries),
+        "versions": versions("torch", "trl", "transformers", "peft", "datasets", "trackio"),
+        "log": [{key: entry[key] for key in logged if key in entry} for entry in entries],
+        "model_path": None,
+        "comparison": None,
+    }
+    if not guard.stopped:
+        trainer.save_model(str(out / "model"))
+        document["model_path"] = "model"
+        document["comparison"] = measure()
+    document["seconds"] = time.monotonic() - guard.started
+    document["peak_memory_gb"] = peak_memory_gb(plan["settings"]["device"])
+    write_artifact(out / "run.json", document)
+    if guard.stopped:
+        raise Failure(
+            f"stopped by {guard.stopped} at step {trainer.state.global_step}",
+            "run it again to continue, or with --finish to score the last checkpoint as it is",
+        )
+    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    for name, metric in (document["comparison"] or {"metrics": {}})["metrics"].items():
+        log(
+            f"{name}: base {metric['base']:.3f}, tuned {metric['tuned']:.3f}, difference {metric['difference']:+.3f} "
+            f"[{metric['low']:+.3f}, {metric['high']:+.3f}] over {document['comparison']['rows']} held-out rows"
+        )
+    log(f"wrote {out / 'run.json'}")
+    if args.json:
+        emit(document)
+    return EXIT_OK
+
+
 def last_whole_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint below `folder` that was written to its end; torsos of a killed run are deleted."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
@@ -488,24 +660,36 @@ def trainer_arguments(settings: dict, out: Path) -> dict:
     }
 
 
-def run_guard(out: Path, settings: dict, tracker):
-    """The callback of a run: logs every step, saves by time, and stops for NaN, a signal or the deadline.
+def run_guard(plan: dict, out: Path):
+    """The callback of a run: logs every step, saves by time, and watches the clock, the loss and signals.
 
-    `tracker` is a function of (metrics, step). After training, `stopped` says why it ended early, or "".
+    Two limits of time: past `budget_seconds` of training the run ends well, and is scored as it is (`cut_short`
+    says so); `deadline_seconds` is the end of the machine's time, at which it saves and stops, as for a signal
+    or a loss that is not a number (`stopped` says which). `finish` closes the dashboard.
     """
     from transformers import TrainerCallback
 
+    settings = plan["settings"]
+    tracker, finish_tracker = start_tracker(plan["name"], plan["name"], settings)
+
     class RunGuard(TrainerCallback):
         def __init__(self) -> None:
-            self.stopped, self.bad, self.started = "", 0, time.monotonic()
+            self.stopped, self.cut_short, self.bad, self.trained = "", "", 0, 0.0
+            self.started = time.monotonic()
             self.saved = self.stepped = self.started
             self.previous: dict = {}
+            self.finish = finish_tracker
 
-        def on_train_begin(self, args, state, control, **kwargs):
+        def keep_log(self, step: int) -> None:
+            """Drops the lines of steps that a killed run took after its last checkpoint."""
             log_file = out / "log.jsonl"
             lines = log_file.read_text(encoding="utf-8").splitlines() if log_file.is_file() else []
-            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            kept = [line for line in lines if json.loads(line)["step"] <= step]
             write_atomic(log_file, "".join(line + "\n" for line in kept))
+            self.trained = sum(json.loads(line)["seconds"] for line in kept)
+
+        def on_train_begin(self, args, state, control, **kwargs):
+            self.keep_log(state.global_step)
             self.saved = self.stepped = time.monotonic()
             for number in (signal.SIGTERM, signal.SIGINT):
                 self.previous[number] = signal.signal(number, self._on_signal)
@@ -524,7 +708,11 @@ def run_guard(out: Path, settings: dict, tracker):
                 file.write(json.dumps(entry) + "\n")
             tracker(logs, state.global_step)
             self.bad = 0 if math.isfinite(logs["loss"]) else self.bad + 1
-            deadline = settings.get("deadline_seconds")
+            deadline, budget = settings.get("deadline_seconds"), settings.get("budget_seconds")
+            self.trained += entry["seconds"]
+            if budget and self.trained > budget and state.global_step < state.max_steps and not self.stopped:
+                self.cut_short = f"the budget of {budget:.0f} s of training"
+                control.should_training_stop = True
             if self.bad >= BAD_STEPS:
                 self.stopped = f"the loss was not a number for {BAD_STEPS} steps"
             elif deadline and now - self.started > deadline:
@@ -572,17 +760,20 @@ def start_tracker(project: str, name: str, config: dict):
     return (lambda metrics, step: guarded(lambda: trackio.log(metrics, step=step))), (lambda: guarded(trackio.finish))
 
 
-def paired_interval(before: list, after: list, draws: int = 4000, seed: int = 0) -> dict:
+def paired_interval(before: list, after: list, groups: list | None = None, draws: int = 4000, seed: int = 0) -> dict:
     """Mean of (after - before) over rows, with the 95 % percentile interval of a paired bootstrap.
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; rows are resampled in
-    pairs, so that what is hard for both models cancels. Lists of one length, at least one number each.
+    Rows are drawn in pairs, so that what is hard for both models cancels, and by whole `groups` (one name a row),
+    since rows that repeat a prompt are not independent. Source: Efron and Tibshirani, An Introduction to the
+    Bootstrap (1993), chapter 13; Davison and Hinkley, Bootstrap Methods (1997), section 3.8 for groups.
     """
     import numpy
 
     differences = numpy.asarray(after, dtype=float) - numpy.asarray(before, dtype=float)
-    rng = numpy.random.default_rng(seed)
-    means = rng.choice(differences, size=(draws, len(differences))).mean(axis=1)
+    _, member = numpy.unique(groups if groups is not None else numpy.arange(len(differences)), return_inverse=True)
+    sums, counts = numpy.bincount(member, differences), numpy.bincount(member)
+    drawn = numpy.random.default_rng(seed).integers(len(sums), size=(draws, len(sums)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = numpy.percentile(means, [2.5, 97.5])
     return {"difference": float(differences.mean()), "low": float(low), "high": float(high)}
 
@@ -609,38 +800,6 @@ def versions(*packages: str) -> dict:
 # endregion skillpack:training
 
 CLOSED_SET = 16  # this many different short answers or fewer: the task is a choice, and is scored as one
-
-
-def load_splits(dataset: dict):
-    """(training rows, held-out rows) of the plan's dataset, mapped to TRL's columns, split as the report says.
-
-    Rows that TRL would refuse, or would train on nothing, are left out and counted.
-    """
-    split, mapping = dataset["split"], dataset["mapping"]
-
-    def prepare(rows):
-        fits = rows.filter(lambda row: not problem_of(row, mapping, "sft"), desc="checking rows")
-        if len(fits) < len(rows):
-            log(f"left out {len(rows) - len(fits)} of {len(rows)} rows that do not fit; inspect_dataset.py says why")
-        if not len(fits):
-            raise Failure("no row fits SFT", "run inspect_dataset.py on the dataset, and plan again", EXIT_USAGE)
-        mapped = fits.map(lambda row: map_row(row, mapping), remove_columns=fits.column_names, desc="mapping rows")
-        wanted = ("prompt", "completion") if "prompt" in mapped.column_names else ("messages", "text")
-        return mapped.select_columns([name for name in wanted if name in mapped.column_names])
-
-    rows = prepare(open_rows(dataset["source"], streaming=False))
-    if split["key"] == "given":
-        return rows, prepare(open_rows({**dataset["source"], "split": split["held_out_split"]}, streaming=False))
-    sides: dict = {True: [], False: []}
-    for index, row in enumerate(rows):
-        sides[held_out(row, split)].append(index)
-    if not sides[True] or not sides[False]:
-        raise Failure(
-            f"the split leaves {len(sides[False])} rows to train on and {len(sides[True])} held out",
-            "change split.fraction or split.seed in the plan, or give more different rows",
-            EXIT_USAGE,
-        )
-    return rows.select(sides[False]), rows.select(sides[True])
 
 
 def conversation(row: dict) -> tuple[list | str, list | str]:
@@ -711,9 +870,9 @@ def closed_answers(train_rows, held_out_rows) -> list[str]:
 
 
 def score(model, tokenizer, rows, choices: list[str], settings: dict, what: str) -> list[dict]:
-    """For every row: {loss: mean negative log-likelihood of the answer's tokens, tokens, correct or None}.
+    """For every row: {loss: mean negative log-likelihood of the answer's tokens, accuracy, group}.
 
-    In a task of choice, `correct` says whether the right answer is the likeliest of `choices` (the sum over its
+    In a task of choice, `accuracy` says whether the right answer is the likeliest of `choices` (the sum over its
     tokens, the end of the turn included). The prompt runs once, and its cache serves every choice.
     """
     import torch
@@ -722,6 +881,7 @@ def score(model, tokenizer, rows, choices: list[str], settings: dict, what: str)
     model.eval()
     device, scores = model.device, []
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=settings["precision"] == "bf16")
+    log(f"{what} on {len(rows)} rows")
     for row in tqdm(rows, desc=what, disable=not sys.stderr.isatty()):
         given, right = conversation(row)
         options = [right] + [
@@ -749,63 +909,16 @@ def score(model, tokenizer, rows, choices: list[str], settings: dict, what: str)
         likelihood = torch.log_softmax(logits, -1).gather(2, padded.unsqueeze(2)).squeeze(2)
         sums = [float(likelihood[i, : len(answer)].sum()) for i, answer in enumerate(answers)]
         correct = max(range(len(sums)), key=sums.__getitem__) == 0 if choices else None
-        scores.append({"loss": -sums[0] / len(answers[0]), "tokens": len(answers[0]), "correct": correct})
+        scores.append({"loss": -sums[0] / len(answers[0]), "accuracy": correct, "group": group_of(row)})
     return scores
 
 
-def compare(base: list[dict], tuned: list[dict], choices: list[str]) -> dict:
-    """Base against tuned over the same rows, with intervals, for run.json."""
-
-    def mean(scores, key):
-        return sum(score[key] for score in scores) / len(scores)
-
-    metrics = {"loss": "lower"} | ({"correct": "higher"} if choices else {})
-    document: dict = {"rows": len(base), "choices": choices, "metrics": {}}
-    for key, better in metrics.items():
-        interval = paired_interval([s[key] for s in base], [s[key] for s in tuned])
-        beyond = interval["high"] < 0 if better == "lower" else interval["low"] > 0
-        document["metrics"]["accuracy" if key == "correct" else key] = {
-            "better": better,
-            "base": mean(base, key),
-            "tuned": mean(tuned, key),
-            **interval,
-            "beyond_interval": beyond,
-        }
-    return document
-
-
 def main(argv: list[str]) -> int:
-    arguments = parser(__doc__)
-    arguments.add_argument("--plan", type=Path, required=True, help="plan.json of plan_run.py")
-    arguments.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME of the plan)")
-    arguments.add_argument("--json", action="store_true", help="print run.json on standard output")
-    args = arguments.parse_args(argv)
-    plan = read_artifact(args.plan, "plan")
-    if plan["method"] != "sft":
-        raise Failure(f"the plan's method is {plan['method']!r}", f"run train_{plan['method']}.py", EXIT_USAGE)
-    out = args.out or Path("runs") / plan["name"]
-    identity = hashlib.sha256(json.dumps([plan[key] for key in ("model", "dataset", "settings")]).encode()).hexdigest()
-
-    run_file = out / "run.json"
-    if run_file.is_file():
-        run_document = read_artifact(run_file, "run")
-        if run_document["plan_sha256"] != identity:
-            raise Failure(
-                f"{out} holds a run of another plan", "give another folder with --out, or delete this one", EXIT_USAGE
-            )
-        if run_document["status"] == "completed":
-            log(f"done already: {run_file}")
-            if args.json:
-                emit(run_document)
-            return EXIT_OK
-
+    plan, out, args = open_run(__doc__, "sft", argv)
+    if plan is None:
+        return EXIT_OK
     settings = plan["settings"]
-    require_disk(out, plan["estimate"]["disk_gb"])
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    started = time.time()
-    log(f"run {plan['name']} in {out}: loading rows")
-    train_rows, test_rows = load_splits(plan["dataset"])
-    test_rows = test_rows.select(range(min(len(test_rows), settings["held_out_rows"])))
+    train_rows, test_rows = load_splits(plan, ("prompt", "completion", "messages", "text"))
     tokenizer = load_tokenizer(plan["model"])
     choices = closed_answers(train_rows, test_rows)
     train_rows, loss_fields = loss_columns(train_rows, tokenizer)
@@ -816,14 +929,12 @@ def main(argv: list[str]) -> int:
 
     torch.manual_seed(settings["seed"])
     model = load_model(plan["model"], settings).to(settings["device"])
-    baseline = out / "baseline.json"
-    if baseline.is_file():
-        base_scores = json.loads(baseline.read_text())
-    else:
-        base_scores = score(model, tokenizer, test_rows, choices, settings, "scoring the base model")
-        write_atomic(baseline, json.dumps(base_scores))
-    tracker, finish_tracker = start_tracker(plan["name"], plan["name"], settings)
-    guard = run_guard(out, settings, tracker)
+
+    def scores(what: str) -> list[dict]:
+        return score(model, tokenizer, test_rows, choices, settings, f"scoring the {what} model")
+
+    base = once(out / "baseline.json", lambda: scores("base"))
+    guard = run_guard(plan, out)
     trainer = SFTTrainer(
         model=model,
         args=SFTConfig(
@@ -837,6 +948,7 @@ def main(argv: list[str]) -> int:
         peft_config=lora_config(settings),
         callbacks=[guard],
     )
+    model = trainer.model
     kept = len(trainer.train_dataset)  # TRL leaves out rows in which, once cut, no token carries loss
     if kept < len(train_rows):
         log(f"warning: in {len(train_rows) - kept} rows no token carries loss within {settings['max_length']} tokens")
@@ -846,50 +958,11 @@ def main(argv: list[str]) -> int:
             "raise settings.max_length in the plan, or look at the rows' answers",
             EXIT_USAGE,
         )
-    checkpoint = last_whole_checkpoint(out / "checkpoints")
-    if checkpoint:
-        log(f"resuming from {checkpoint.name}")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    finish_tracker()
-
-    steps = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    document = {
-        "schema": "skillpack/run/1",
-        "name": plan["name"],
-        "plan_sha256": identity,
-        "plan": plan,
-        "status": "stopped" if guard.stopped else "completed",
-        "stopped_by": guard.stopped,
-        "steps": trainer.state.global_step,
-        "train_rows": kept,
-        "train_seconds": sum(entry["seconds"] for entry in steps),
-        "seconds": time.time() - started,
-        "peak_memory_gb": peak_memory_gb(settings["device"]),
-        "versions": versions("torch", "trl", "transformers", "peft", "datasets", "trackio"),
-        "log": [{key: entry[key] for key in ("step", "loss", "learning_rate")} for entry in steps],
-        "model_path": None,
-        "comparison": None,
-    }
-    if guard.stopped:
-        write_artifact(run_file, document)
-        raise Failure(f"stopped by {guard.stopped} at step {trainer.state.global_step}", "run it again to continue")
-    trainer.save_model(str(out / "model"))
-    tuned_scores = score(trainer.model, tokenizer, test_rows, choices, settings, "scoring the tuned model")
-    document["model_path"] = "model"
-    document["comparison"] = compare(base_scores, tuned_scores, choices)
-    document["seconds"] = time.time() - started
-    document["peak_memory_gb"] = peak_memory_gb(settings["device"])
-    write_artifact(run_file, document)
-    shutil.rmtree(out / "checkpoints", ignore_errors=True)
-    for name, metric in document["comparison"]["metrics"].items():
-        log(
-            f"{name}: base {metric['base']:.3f}, tuned {metric['tuned']:.3f}, difference {metric['difference']:+.3f} "
-            f"[{metric['low']:+.3f}, {metric['high']:+.3f}] over {len(test_rows)} held-out rows"
-        )
-    log(f"wrote {run_file}")
-    if args.json:
-        emit(document)
-    return EXIT_OK
+    train_guarded(trainer, guard, out, args)
+    metrics = {"loss": "lower"} | ({"accuracy": "higher"} if choices else {})
+    return finish_run(
+        plan, out, args, trainer, guard, lambda: compare_scores(base, scores("tuned"), metrics, choices=choices)
+    )
 
 
 if __name__ == "__main__":
