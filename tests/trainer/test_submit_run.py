@@ -299,3 +299,24 @@ def test_the_local_backend_trains_here_and_costs_nothing(bench: Bench, tiny_mode
     assert watched.returncode == 0
     assert (json.loads(watched.stdout)["step"], json.loads(watched.stdout)["cost_usd"]) == (12, 0.0)
     assert bench.jobs() == []
+
+
+def test_the_upload_that_it_names_makes_local_inputs_readable(
+    bench: Bench, tiny_model: Path, docstring_rows: Path
+) -> None:
+    bench.edit(lambda plan: plan["model"].update(id=str(tiny_model)))
+    bench.edit(lambda plan: plan["dataset"]["source"].update(id=str(docstring_rows)))
+    ids = {}
+    for part in ("model", "dataset"):
+        refused = bench.script("submit_run.py")
+        assert refused.returncode == 2
+        program, *words = shlex.split(refused.stderr.split("`")[1])
+        subprocess.run(
+            [str(Path(sys.executable).with_name(program)), *words],
+            cwd=bench.folder, env=bench.environment(), capture_output=True, check=True,
+        )  # fmt: skip
+        ids[part] = f"{bench.user}/{words[1]}"
+        bench.edit(lambda plan, id_=ids["model"]: plan["model"].update(id=id_))
+    bench.edit(lambda plan: plan["dataset"]["source"].update(id=ids["dataset"]))
+    assert bench.api.model_info(ids["model"]).private and bench.api.dataset_info(ids["dataset"]).private
+    assert bench.script("submit_run.py").returncode == 4

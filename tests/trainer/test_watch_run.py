@@ -206,8 +206,9 @@ def test_every_stage_has_its_exit_code_and_ends_following(bench: Bench) -> None:
 
 def test_the_status_is_the_block_that_people_know(watch_run: ModuleType) -> None:
     progress = watch_run.Progress(1200)
-    progress.feed("run x in /runs/x: loading rows\nresuming from checkpoint-848")
-    progress.feed("{'loss': '2.41', 'grad_norm': '3.1', 'learning_rate': '2e-05', 'epoch': '0.1'}")
+    progress.feed("run x in /runs/x: loading rows\n")
+    for _ in range(849):
+        progress.feed("{'loss': '2.41', 'grad_norm': '3.1', 'learning_rate': '2e-05', 'epoch': '0.1'}")
     progress.feed(" 71%|###  | 849/1200 [44:00<20:00]\r{'loss': 1.23, 'learning_rate': 1.2e-05, 'epoch': 0.2}")
     progress.feed("{'train_runtime': '9', 'train_loss': '1.5'}")
     status = {
@@ -320,3 +321,18 @@ def test_interrupting_the_watcher_leaves_the_job_running(bench: Bench) -> None:
     assert follower.wait(timeout=20) == 130
     stage = bench.api.inspect_job(job_id=job.id, namespace=bench.user).status.stage
     assert stage in ("RUNNING", "SCHEDULING")
+
+
+def test_the_time_left_is_that_of_this_attempt_and_not_of_the_burst_that_a_log_begins_with(
+    watch_run: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(watch_run.time, "monotonic", lambda: now[0])
+    step = "{'loss': '1.5', 'learning_rate': '2e-05'}"
+    progress = watch_run.Progress(1000)
+    progress.feed("run x in /runs/x: loading rows\nresuming from checkpoint-400\n" + f"{step}\n" * 100)
+    assert (progress.step, progress.seconds_left(200.0)) == (500, 1000.0), "2 s a step since the checkpoint"
+    for _ in range(10):
+        now[0] += 3.0
+        progress.feed(step)
+    assert progress.seconds_left(230.0) == pytest.approx(490 * 3.0), "the pace that is seen"

@@ -159,6 +159,7 @@ Here 0 says that the run completed and 1 that it failed; 2 and 3 that this scrip
 """
 ACTIVE, ENDED = ("SCHEDULING", "RUNNING"), ("COMPLETED", "ERROR", "CANCELED", "DELETED")
 POLL_SECONDS = 3.0
+BURST_SECONDS = 2.0  # a log that is followed starts with all that was said before
 SILENT_SECONDS = 600  # a local run that logged nothing for so long, and whose process is not known, is over
 LOG_LINES = 20_000  # kept for the diagnosis
 FETCHED = ("run.json", "log.jsonl", "baseline.json")
@@ -256,6 +257,8 @@ class Progress:
         self.first: float | None = None
         self.loss: float | None = None
         self.rate: float | None = None
+        self.resumed = 0  # the step from which this attempt continued
+        self.began: float | None = None  # when the first step was seen: what came before arrives in one burst
         self.marks: list[tuple[float, int]] = []  # (when seen, step), for the time that is left
 
     def feed(self, text: str) -> None:
@@ -267,9 +270,9 @@ class Progress:
         self.lines.append(line[:2000])
         del self.lines[:-LOG_LINES]
         if SESSION.match(line):
-            self.step, self.marks = 0, []
+            self.step, self.resumed, self.marks = 0, 0, []
         elif match := RESUMED.match(line):
-            self.step, self.marks = int(match[1]), []
+            self.step = self.resumed = int(match[1])
         elif match := STEP_LINE.search(line):
             self.logged(self.step + 1, float(match[1]), float(match[2]))
         elif (match := BAR.search(line)) and self.total in (None, int(match[2])) and self.loss is not None:
@@ -278,34 +281,40 @@ class Progress:
     def logged(self, step: int, loss: float, rate: float) -> None:
         self.step, self.loss, self.rate = step, loss, rate
         self.first = loss if self.first is None else self.first
-        self.marks = [*self.marks[-200:], (time.monotonic(), step)]
+        now = time.monotonic()
+        self.began = self.began or now
+        kept = self.marks[-200:] if now - self.began > BURST_SECONDS else []
+        self.marks = [*kept, (now, step)]
 
     def entries(self, text: str) -> None:
         """The same from a log.jsonl, which knows its steps."""
         for line in text.splitlines():
             with contextlib.suppress(ValueError, KeyError):  # the last line may be half written
                 entry = json.loads(line)
+                marks = self.marks
                 self.logged(entry["step"], entry["loss"], entry["learning_rate"])
-                self.marks[-1] = (entry["time"], entry["step"])
+                self.marks = [*marks[-200:], (entry["time"], entry["step"])]
 
     def seconds_left(self, running: float | None) -> float | None:
         """By the pace of the last steps seen, else of the whole time that the job has run."""
-        if not self.total or not self.step:
+        if not self.total or not self.marks:
             return None
         (begun, from_step), (seen, to_step) = self.marks[0], self.marks[-1]
         if to_step - from_step >= 2 and seen - begun > 1:
             return (self.total - self.step) * (seen - begun) / (to_step - from_step)
-        return (self.total - self.step) * running / self.step if running else None
+        done = self.step - self.resumed
+        return (self.total - self.step) * running / done if running and done > 0 else None
 
 
 def diagnose(progress: Progress, message: str | None, facts: dict) -> dict:
     """{kind, cause, evidence, next} of a run that failed, from the end of its log and the job's message."""
-    if "timeout" in (message or "").lower():
+    late = facts["running"] and facts["timeout"] and facts["running"] >= facts["timeout"]
+    if late or re.search(r"time(?:d )?out", message or "", re.I):
         after = f" after {clock(facts['running'])}" if facts["running"] else ""
         return {
             "kind": "timeout",
             "cause": f"the job's timeout ended it{after}, at step {progress.step} of {progress.total or '?'}",
-            "evidence": message,
+            "evidence": message or f"it ran {facts['running']} s of {facts['timeout']} s",
             "next": f"{facts['again']} --timeout {facts['longer']}: it continues from the last checkpoint",
         }
     lines = [*session(progress.lines), message or ""]
@@ -354,6 +363,7 @@ def facts_of(submission: dict | None, plan: dict | None, job, script: str | None
         "shorter": str(max(64, settings.get("max_length", 1024) // 2)),
         "longer": f"{max(1, round(2 * timeout / 60))}m",
         "running": running,
+        "timeout": (submission or {}).get("timeout_seconds"),
         "logs": f"hf jobs logs {job.owner.name}/{job.id}" if job is not None else "the terminal it ran in",
     }
 
@@ -565,9 +575,7 @@ def watch_job(watched: Watched, follow: bool) -> dict:
         fresh = Progress(progress.total)
         with contextlib.suppress(Failure) if stage == "CANCELED" else contextlib.nullcontext():
             watched.log(fresh, job)
-        fresh.marks = progress.marks if progress.marks and progress.step == fresh.step else []
         progress = fresh if fresh.lines or not progress.step else progress
-        progress.marks = progress.marks or [(0.0, progress.step)]
     if not progress.step and (text := watched.bucket_text("log.jsonl")):
         progress.entries(text)
     return status_of_job(watched, stage, progress)
