@@ -1,64 +1,232 @@
-"""plan_run.py as a process: what it decides follows from the architecture, the data and the machine."""
+"""plan_run.py: what it decides follows from the architecture, the data and the machine, never from a name.
+
+Most tests load the script once and call its `main`; a few run it as a process, as an agent does. The configs in
+plans/models.json are the published ones of each model, without what the planner does not read.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.conftest import LocalHub
+
 from .conftest import SCRIPTS
 
-SCHEMA = json.loads((SCRIPTS.parent / "assets/plan.schema.json").read_text())
-QWEN3_8B = {
-    "architectures": ["Qwen3ForCausalLM"], "num_hidden_layers": 36, "hidden_size": 4096, "intermediate_size": 12288,
-    "vocab_size": 151936, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128,
-    "max_position_embeddings": 40960, "tie_word_embeddings": False, "rope_theta": 1000000, "eos_token_id": 151645,
-}  # fmt: skip
+ASSETS = SCRIPTS.parent / "assets"
+REFERENCES = SCRIPTS.parent / "references"
+SCHEMA = Draft202012Validator(json.loads((ASSETS / "plan.schema.json").read_text()))
+MODELS = json.loads((Path(__file__).parent / "plans/models.json").read_text())
+METHODS = ("sft", "dpo", "grpo", "reward", "kto")
 
 
-def write_model(folder: Path, **changes: object) -> Path:
-    """A model's folder with a config and a template, and no weights."""
+@pytest.fixture(scope="session")
+def planner():
+    """The script as a module."""
+    spec = importlib.util.spec_from_file_location("plan_run", SCRIPTS / "plan_run.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def write_model(folder: Path, name: str = "Qwen3-8B", **changes: object) -> Path:
+    """A model's folder with a published config, changed, and a template, and no weights."""
     folder.mkdir(exist_ok=True)
-    config = {key: value for key, value in {**QWEN3_8B, **changes}.items() if value is not None}
+    config = {key: value for key, value in {**MODELS[name], **changes}.items() if value is not None}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "tokenizer_config.json").write_text('{"chat_template": "{{ messages }}"}')
     return folder
 
 
-@pytest.fixture
-def report(tmp_path: Path) -> Path:
-    incompatible = {"verdict": "INCOMPATIBLE", "reason": "Missing 'chosen' and 'rejected' columns"}
+def write_report(path: Path, rows: int = 1000, longest: int = 500, **changes: object) -> Path:
+    ready = {"verdict": "READY", "reason": "columns fit", "mapping": {}}
     document = {
         "schema": "skillpack/dataset-report/1",
         "source": {"id": "org/some-rows", "config": None, "split": "train", "revision": None},
-        "rows": {"total": 1000, "examined": 1000},
+        "rows": {"total": rows, "examined": rows},
         "columns": {"messages": "list"},
-        "verdicts": dict.fromkeys(("dpo", "grpo", "reward", "kto"), incompatible)
-        | {"sft": {"verdict": "READY", "reason": "Found 'messages' column", "mapping": {}}},
+        "verdicts": dict.fromkeys(METHODS, ready),
         "recommended": {"method": "sft", "why": "answers to imitate"},
-        "tokens": {"counted_with": "test", "mean": 200.0, "p50": 180, "p95": 400, "max": 500},
+        "tokens": {"counted_with": "test", "mean": longest * 0.4, "p50": 180, "p95": longest * 4 // 5, "max": longest},
         "split": {"key": "group", "fraction": 0.1, "seed": 0},
-    }
-    path = tmp_path / "dataset-report.json"
+        **changes,
+    }  # fmt: skip
     path.write_text(json.dumps(document))
     return path
 
 
 @pytest.fixture
-def planned(script, report):
+def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return write_report(tmp_path / "dataset-report.json")
+
+
+@pytest.fixture
+def planned(planner, report):
     """`planned(model, *arguments)`: the plan as a document, held against its schema."""
 
     def run(model: Path, *arguments: object) -> dict:
-        done = script("plan_run.py", "--model", model, "--json", *arguments)
-        assert done.returncode == 0, done.stderr
-        document = json.loads(done.stdout)
-        assert [error.message for error in Draft202012Validator(SCHEMA).iter_errors(document)] == []
+        assert planner.main(["--model", str(model), *map(str, arguments)]) == 0
+        document = json.loads(Path("plan.json").read_text())
+        assert [error.message for error in SCHEMA.iter_errors(document)] == []
         return document
 
     return run
+
+
+@pytest.fixture
+def job(planned, tmp_path):
+    """`job(name, *arguments)`: the plan of a published model on Jobs at the dated prices."""
+
+    def run(name: str, *arguments: object) -> dict:
+        model = write_model(tmp_path / name, name)
+        return planned(model, "--where", "hf-jobs", "--prices", "dated", *arguments)
+
+    return run
+
+
+# --- the golden table: 10,000 rows of at most 1,000 tokens, prices of 2026-08 --------------------------------------
+
+T4, T4M, A10, A100, PRO = "t4-small", "t4-medium", "a10g-large", "a100-large", "rtx-pro-6000"
+GOLDEN = [
+    # the seed's table: under 1B t4-small, all parameters
+    ("SmolLM2-135M", [], T4, "full", "single"),
+    ("SmolLM2-360M", [], T4, "full", "single"),
+    ("Qwen2.5-0.5B", [], T4, "full", "single"),
+    ("Qwen3-0.6B", [], T4, "full", "single"),
+    # 1-3B t4-medium or a10g-small: all parameters and their optimizer take 18 GB a billion, so there an adapter
+    ("TinyLlama-1.1B", [], T4M, "lora", "single"),
+    ("Llama-3.2-1B", [], T4M, "lora", "single"),
+    ("Qwen3-1.7B", [], T4M, "lora", "single"),
+    ("SmolLM2-1.7B", [], T4M, "lora", "single"),
+    ("gemma-2-2b", [], T4M, "lora", "single"),
+    # 3-7B a10g-large or a100-large, with LoRA
+    ("Llama-3.2-3B", [], A10, "lora", "single"),
+    ("Qwen3-4B", [], A10, "lora", "single"),
+    ("Llama-2-7b", [], A100, "lora", "single"),
+    ("Mistral-7B-v0.3", [], A100, "lora", "single"),
+    # beyond the seed
+    ("Qwen3-8B", [], A100, "lora", "single"),
+    ("Llama-2-13b", [], A100, "lora", "single"),
+    ("Qwen3-14B", [], A100, "lora", "single"),
+    ("Qwen3-30B-A3B", [], A100, "lora", "single"),
+    ("Qwen3-32B", [], PRO, "lora", "single"),
+    ("Mixtral-8x7B", [], "h200", "lora", "single"),
+    ("Llama-2-70b", [], "rtx-pro-6000x2", "lora", "fsdp2"),
+    ("Llama-3.1-70B", [], "h200x2", "lora", "fsdp2"),
+    # all parameters, as asked
+    ("Qwen3-1.7B", ["--full"], "l40sx1", "full", "single"),
+    ("Qwen3-8B", ["--full"], "rtx-pro-6000x2", "full", "fsdp2"),
+    ("Qwen3-32B", ["--full"], "rtx-pro-6000x8", "full", "fsdp2"),
+    ("Llama-3.1-70B", ["--full", "--nodes", "2"], "h200x8", "full", "fsdp2"),
+    # four bits, as asked
+    ("Qwen3-8B", ["--qlora"], T4M, "qlora", "single"),
+    ("Llama-3.1-70B", ["--qlora"], PRO, "qlora", "single"),
+    # the other methods
+    ("Qwen3-0.6B", ["--method", "dpo"], T4, "lora", "single"),
+    ("Qwen3-0.6B", ["--method", "kto"], T4, "lora", "single"),
+    ("Qwen3-0.6B", ["--method", "reward"], T4, "full", "single"),
+    ("Qwen3-0.6B", ["--method", "grpo"], T4, "lora", "single"),
+    ("Qwen3-8B", ["--method", "dpo"], A100, "lora", "single"),
+    ("Qwen3-8B", ["--method", "grpo"], A100, "lora", "single"),
+    ("Qwen3-32B", ["--method", "dpo"], PRO, "lora", "single"),
+    # as asked
+    ("Qwen3-8B", ["--goal", "fastest"], "h200x8", "lora", "ddp"),
+    ("Llama-3.1-70B", ["--nodes", "2", "--flavor", "h200x8"], "h200x8", "lora", "fsdp2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "flavor", "change", "strategy"),
+    GOLDEN,
+    ids=lambda v: v if isinstance(v, str) else " ".join(v),
+)
+def test_the_golden_table(planner, job, report, name, arguments, flavor, change, strategy):
+    write_report(report, rows=10_000, longest=1000)
+    plan = job(name, *arguments)
+    hardware, estimate = plan["hardware"], plan["estimate"]
+    assert (hardware["flavor"], planner.change_of(plan["settings"]), hardware["strategy"]) == (flavor, change, strategy)
+    assert estimate["memory_gb"] * planner.MARGIN <= hardware["memory_gb"] + 0.05
+    assert estimate["cost_usd_range"][0] <= estimate["cost_usd"] <= estimate["cost_usd_range"][1]
+    assert estimate["timeout_seconds"] >= max(1800, estimate["run_seconds"])
+    assert plan["settings"]["deadline_seconds"] < estimate["timeout_seconds"]
+    assert plan["settings"]["precision"] == ("fp16" if flavor.startswith("t4") else "bf16")
+
+
+def test_the_golden_table_is_as_long_as_promised():
+    assert len(GOLDEN) >= 30
+
+
+# --- memory against measurements that others published ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "length", "devices", "measured"),
+    [
+        # QwenLM/Qwen README, "Profiling of Memory and Speed": A100-80G, batch 1, flash attention 2, checkpointing,
+        # LoRA of rank 64; the longer rows there hold whole logits, which TRL 1.16 no longer makes
+        ("Qwen-1.8B", "lora", 256, 1, 6.7),
+        ("Qwen-7B", "lora", 256, 1, 20.1),
+        ("Qwen-7B", "lora", 512, 1, 20.4),
+        ("Qwen-7B", "lora", 1024, 1, 21.5),
+        ("Qwen-14B", "lora", 256, 1, 34.6),
+        ("Qwen-14B", "lora", 1024, 1, 35.3),
+        ("Qwen-72B", "lora", 256, 4, 215.4),
+        ("Qwen-7B", "qlora", 256, 1, 11.5),
+        ("Qwen-14B", "qlora", 256, 1, 18.7),
+        ("Qwen-72B", "qlora", 256, 1, 61.4),
+        ("Qwen-7B", "full", 256, 2, 139.2),
+    ],
+)
+def test_memory_is_within_a_fifth_of_what_others_measured(planner, tmp_path, name, change, length, devices, measured):
+    model, _ = planner.read_model(str(write_model(tmp_path / name, name)), None)
+    settings = {
+        "device": "cuda", "precision": "bf16", "weights": "fp32" if change == "full" else "bf16",
+        "lora": None if change == "full" else {"r": 64}, "activation_checkpointing": True, "accumulation": 8,
+        "quantization": {"bits": 4} if change == "qlora" else None,
+    }  # fmt: skip
+    parts = planner.memory_parts(model, settings, "sft", 1, length, devices)
+    assert sum(parts.values()) * devices == pytest.approx(measured, rel=0.2)
+
+
+@pytest.mark.parametrize(("change", "gb_per_billion"), [("full", 18), ("lora", 2), ("qlora", 0.5)])
+def test_what_a_model_holds_is_near_the_rules_of_llama_factory(planner, tmp_path, change, gb_per_billion):
+    """LLaMA-Factory README, "Hardware Requirement": 18x, 2x and x/2 GB for x billion parameters."""
+    model, _ = planner.read_model(str(write_model(tmp_path / "m", "Llama-3.1-70B")), None)
+    settings = {"device": "cuda", "precision": "bf16", "weights": "fp32" if change == "full" else "bf16",
+                "lora": None if change == "full" else {"r": 8}, "activation_checkpointing": True, "accumulation": 1,
+                "quantization": {"bits": 4} if change == "qlora" else None}  # fmt: skip
+    parts = planner.memory_parts(model, settings, "sft", 1, 512)
+    held = sum(parts[name] for name in ("weights", "casts of weights", "gradients", "optimizer"))
+    assert held / (model["parameters"] / 1e9) == pytest.approx(gb_per_billion, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("name", "billions"),
+    [
+        # the original skill read these from their names, as 1B, 1B, 3B and 1B
+        ("Llama-2-7b", 6.74), ("Qwen3-32B", 32.76), ("Llama-2-13b", 13.02), ("Llama-2-70b", 68.98),
+        ("Qwen3-8B", 8.19), ("Qwen3-0.6B", 0.596), ("Llama-3.1-70B", 70.55), ("gemma-2-2b", 2.61),
+        ("Qwen3-30B-A3B", 30.53), ("Mixtral-8x7B", 46.70),
+    ],
+)  # fmt: skip
+def test_without_weights_parameters_follow_from_the_shapes_and_not_from_the_name(planner, tmp_path, name, billions):
+    model, _ = planner.read_model(str(write_model(tmp_path / "tiny-1b", name)), None)
+    assert model["parameters"] / 1e9 == pytest.approx(billions, rel=0.01)
+
+
+def test_of_a_mixture_of_experts_all_fill_memory_and_the_active_take_time(planner, tmp_path):
+    model, _ = planner.read_model(str(write_model(tmp_path / "m", "Qwen3-30B-A3B")), None)
+    assert model["active_parameters"] / 1e9 == pytest.approx(3.3, rel=0.05)
+    dense, _ = planner.read_model(str(write_model(tmp_path / "d", "Qwen3-32B")), None)
+    assert dense["active_parameters"] == dense["parameters"]
 
 
 def test_parameters_are_counted_from_the_headers_where_there_are_weights(planned, tiny_model):
@@ -69,50 +237,178 @@ def test_parameters_are_counted_from_the_headers_where_there_are_weights(planned
     assert model["parameters"] == AutoModelForCausalLM.from_pretrained(tiny_model).num_parameters()
 
 
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_a_reference_model_is_a_second_copy_only_where_all_parameters_train(job, method):
+    whole = job("Qwen3-0.6B", "--method", method, "--full")["estimate"]["memory_parts_gb"]
+    adapter = job("Qwen3-0.6B", "--method", method, "--lora")["estimate"]["memory_parts_gb"]
+    assert whole["reference model"] == whole["weights"]
+    assert "reference model" not in adapter
+
+
+def test_a_reward_model_has_no_logits_and_grpo_keeps_a_cache(job):
+    assert job("Qwen3-0.6B", "--method", "reward")["estimate"]["memory_parts_gb"]["logits"] == 0
+    plan = job("Qwen3-8B", "--method", "grpo")
+    assert "generations' KV cache" in plan["estimate"]["memory_parts_gb"]
+    settings = plan["settings"]
+    assert settings["batch_size"] * settings["accumulation"] % settings["num_generations"] == 0
+
+
 @pytest.mark.parametrize(
-    ("changes", "billions"),
-    [
-        ({}, 8.19),
-        # the original skill read both of these as 1B, from their names
-        ({"num_hidden_layers": 64, "hidden_size": 5120, "intermediate_size": 25600, "num_attention_heads": 64}, 32.76),
-        ({"num_hidden_layers": 32, "intermediate_size": 11008, "vocab_size": 32000, "num_key_value_heads": None,
-          "head_dim": None}, 6.74),
-    ],
-    ids=["Qwen3-8B", "Qwen3-32B", "Llama-2-7b"],
+    ("method", "change", "rate"),
+    [("sft", "--full", 5e-5), ("sft", "--lora", 5e-4), ("dpo", "--full", 1e-6), ("dpo", "--lora", 1e-5),
+     ("kto", "--lora", 1e-5), ("grpo", "--lora", 1e-5), ("reward", "--lora", 1e-4)],
 )  # fmt: skip
-def test_without_weights_parameters_follow_from_the_shapes_and_not_from_the_name(
-    script, report, tmp_path, changes, billions
-):
-    done = script("plan_run.py", "--model", write_model(tmp_path / "tiny-1b", **changes), "--max-memory-gb", 1)
-    assert done.returncode == 1
-    counted = float(re.search(r"with ([0-9.]+)B parameters", done.stderr)[1])
-    assert counted == pytest.approx(billions, rel=0.01)
+def test_an_adapter_takes_ten_times_the_rate(job, method, change, rate):
+    assert job("Qwen3-0.6B", "--method", method, change)["settings"]["learning_rate"] == pytest.approx(rate)
 
 
-def test_a_small_model_is_tuned_whole_where_it_fits_and_by_lora_where_not(planned, tmp_path):
-    model = write_model(tmp_path / "m", num_hidden_layers=28, hidden_size=1024, intermediate_size=3072,
-                        num_attention_heads=16, tie_word_embeddings=True)  # fmt: skip
-    assert planned(model, "--max-memory-gb", 18)["settings"]["lora"] is None
-    small = planned(model, "--max-memory-gb", 8)
+# --- limits, refusals, goals -----------------------------------------------------------------------------------------
+
+
+def refused(planner, model: Path, *arguments: object) -> str:
+    with pytest.raises(planner.Failure) as caught:
+        planner.main(["--model", str(model), *map(str, arguments)])
+    assert caught.value.code == 1
+    assert not Path("plan.json").exists()
+    return str(caught.value)
+
+
+def test_what_fits_nowhere_is_refused_with_the_numbers_and_nodes_are_named(planner, report, tmp_path):
+    model = write_model(tmp_path / "m", "Llama-3.1-70B")
+    text = refused(planner, model, "--where", "hf-jobs", "--prices", "dated", "--full")
+    assert "70.55B parameters does not fit on h200x8" in text
+    assert "and there are 138.2 GB" in text
+    assert "--nodes 2" in text
+
+
+def test_max_cost_refuses_what_may_cost_more_and_caps_the_timeout(planner, job, report, tmp_path):
+    write_report(report, rows=10_000, longest=1000)
+    plan = job("Qwen3-32B", "--max-cost", "8")
+    assert plan["estimate"]["cost_usd_at_most"] <= 8
+    Path("plan.json").unlink()
+    text = refused(planner, tmp_path / "Qwen3-32B", "--where", "hf-jobs", "--prices", "dated", "--max-cost", "2")
+    assert "above --max-cost $2.00" in text
+
+
+def test_max_hours_refuses_what_takes_longer(planner, report, tmp_path):
+    write_report(report, rows=50_000_000)
+    model = write_model(tmp_path / "m", "Qwen3-32B")
+    text = refused(planner, model, "--where", "hf-jobs", "--prices", "dated", "--max-hours", "2")
+    assert "above --max-hours 2" in text
+
+
+def test_impatience_and_the_goals_choose_other_flavors(job, report):
+    write_report(report, rows=100_000, longest=1000)
+    small, quick = job("Qwen3-1.7B"), job("Qwen3-1.7B", "--patience-hours", "1")
+    assert small["hardware"]["usd_per_hour"] < quick["hardware"]["usd_per_hour"]
+    assert quick["estimate"]["run_seconds"] <= 3600 < small["estimate"]["run_seconds"]
+    cheapest, fastest = job("Qwen3-1.7B", "--goal", "cheapest"), job("Qwen3-1.7B", "--goal", "fastest")
+    assert cheapest["estimate"]["cost_usd"] <= min(p["estimate"]["cost_usd"] for p in (small, quick, fastest))
+    assert fastest["estimate"]["run_seconds"] <= min(p["estimate"]["run_seconds"] for p in (small, quick, cheapest))
+
+
+@pytest.mark.parametrize(
+    ("flavor", "says"),
+    [("t4-small", "beside its GPU"), ("h200x8", "it fits"), ("cpu-basic", "under 50M"), (A100, "it is the choice")],
+)
+def test_why_not_answers_with_numbers(job, flavor, says):
+    choices = job("Qwen3-8B", "--why-not", flavor)["choices"]
+    (answer,) = [choice["why"] for choice in choices if choice["what"] == f"not {flavor}"]
+    assert says in answer
+    assert any(character.isdigit() for character in answer) or flavor == A100
+
+
+def test_a_rehearsal_is_short_and_cheap(job):
+    plan = job("Qwen3-0.6B", "--test-run")
+    assert plan["name"].endswith("-test")
+    assert plan["hardware"]["flavor"] == "t4-small"
+    assert plan["dataset"]["rows"] == 100
+    assert plan["estimate"]["timeout_seconds"] == 1800
+    assert plan["estimate"]["cost_usd_at_most"] <= 0.30
+
+
+def test_a_tiny_model_takes_a_cpu(job, tmp_path, planned):
+    model = write_model(tmp_path / "m", "SmolLM2-135M", num_hidden_layers=4, hidden_size=256, vocab_size=8192)
+    plan = planned(model, "--where", "hf-jobs", "--prices", "dated")
+    assert plan["hardware"]["device"] == plan["settings"]["device"] == "cpu"
+
+
+def test_each_estimate_says_what_it_rests_on(job):
+    rows = {row["id"] for row in json.loads((ASSETS / "throughput.json").read_text())["rows"]}
+    assert any(row in job("Qwen3-8B")["estimate"]["rests_on"] for row in rows)
+    assert "nothing is measured on T4" in job("Qwen3-0.6B")["estimate"]["rests_on"]
+
+
+def test_the_launch_is_plain_accelerate_or_torchrun(job):
+    assert job("Qwen3-8B")["launch"]["command"][0] == "python"
+    several = job("Llama-3.1-70B")["launch"]
+    assert several["command"][:2] == ["accelerate", "launch"]
+    assert several["environment"]["FSDP_VERSION"] == "2"
+    nodes = job("Llama-3.1-70B", "--nodes", "2", "--flavor", "h200x8")["launch"]
+    assert nodes["command"][:5] == ["torchrun", "--nnodes", "2", "--nproc-per-node", "8"]
+    assert nodes["environment"]["ACCELERATE_USE_FSDP"] == "true"
+
+
+def test_the_launch_command_is_one_that_accelerate_accepts(job):
+    from accelerate.commands.launch import launch_command_parser
+
+    words = job("Llama-3.1-70B")["launch"]["command"][2:]
+    parsed = launch_command_parser().parse_args(words)
+    assert (parsed.use_fsdp, parsed.num_processes, parsed.fsdp_version) == (True, 2, "2")
+
+
+def test_prices_are_live_where_the_hub_answers_and_the_plan_says_so(hub: LocalHub, report, tmp_path):
+    model = write_model(tmp_path / "m", "Qwen3-8B")
+    command = [sys.executable, SCRIPTS / "plan_run.py", "--model", model, "--where", "hf-jobs", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, env=hub.env(), capture_output=True, text=True, check=True)
+    hardware = json.loads(done.stdout)["hardware"]
+    assert hardware["prices_from"].startswith(f"{hub.url}/api/jobs/hardware")
+    assert (hardware["flavor"], hardware["usd_per_hour"]) == (A100, pytest.approx(2.5, abs=0.001))
+
+
+def test_without_the_hub_the_dated_table_is_taken_and_the_plan_says_so(script, report, tmp_path):
+    model = write_model(tmp_path / "m", "Qwen3-8B")
+    done = script("plan_run.py", "--model", model, "--where", "hf-jobs")
+    assert done.returncode == 0, done.stderr
+    assert "prices     the table of 2026-08" in done.stdout
+    assert "taking the dated table" in done.stderr
+    live = script("plan_run.py", "--model", model, "--where", "hf-jobs", "--prices", "live")
+    assert live.returncode == 3
+
+
+def test_the_dated_table_is_the_one_of_the_local_hub():
+    from skillpack.hub.hardware import DATED, FLAVORS
+
+    table = json.loads((ASSETS / "hardware.json").read_text())
+    assert table["dated"] == DATED
+    assert {row["name"]: row["usd_per_hour"] for row in table["flavors"]} == {
+        flavor.name: flavor.usd_an_hour for flavor in FLAVORS.values()
+    }
+
+
+# --- on this machine ------------------------------------------------------------------------------------------------
+
+
+def test_a_small_model_is_tuned_whole_where_it_fits_and_by_lora_where_not(planner, planned, tmp_path, monkeypatch):
+    monkeypatch.setattr(planner, "free_memory_gb", lambda: 64.0)
+    model = write_model(tmp_path / "m", "Qwen3-0.6B")
+    assert planned(model, "--max-memory-gb", 20)["settings"]["lora"] is None
+    small = planned(model, "--max-memory-gb", 10)
     assert small["settings"]["lora"]["target_modules"] == "all-linear"
     assert small["settings"]["learning_rate"] == pytest.approx(10 * 5e-5)
-    assert small["estimate"]["memory_gb"] <= 8
+    assert small["estimate"]["memory_gb"] <= 10
 
 
-def test_above_three_billion_parameters_lora_applies_by_itself(script, report, tmp_path):
-    model = write_model(tmp_path / "m")
-    done = script("plan_run.py", "--model", model, "--max-memory-gb", "500", "--json")
-    if done.returncode:  # this machine has less memory than the adapter run needs
-        assert "lora with batch 1 takes about" in done.stderr
-    else:
-        assert json.loads(done.stdout)["settings"]["lora"]["r"] == 16
+def test_above_three_billion_parameters_lora_applies_by_itself(planner, planned, tmp_path, monkeypatch):
+    monkeypatch.setattr(planner, "free_memory_gb", lambda: 640.0)
+    assert planned(write_model(tmp_path / "m"))["settings"]["lora"]["r"] == 16
+    assert planned(write_model(tmp_path / "m"), "--full")["settings"]["lora"] is None
 
 
-def test_what_does_not_fit_is_refused_with_the_numbers_and_exit_1(script, report, tmp_path):
-    done = script("plan_run.py", "--model", write_model(tmp_path / "m"), "--max-memory-gb", 4)
-    assert done.returncode == 1
-    assert "there are 4.0 GB" in done.stderr
-    assert not (tmp_path / "plan.json").exists()
+def test_what_does_not_fit_here_is_refused_with_the_numbers(planner, report, tmp_path):
+    text = refused(planner, write_model(tmp_path / "m"), "--max-memory-gb", 4)
+    assert "there are 4.0 GB" in text
+    assert "lora with batch 1 takes about" in text
 
 
 def test_a_time_limit_cuts_the_steps(planned, tiny_model):
@@ -126,47 +422,72 @@ def test_a_time_limit_cuts_the_steps(planned, tiny_model):
     ("changes", "warning"),
     [({"rope_theta": None}, "no rope_theta"), ({"eos_token_id": None}, "no eos_token_id")],
 )
-def test_what_a_config_leaves_to_a_silent_default_is_a_warning(planned, tmp_path, changes, warning):
-    model = write_model(tmp_path / "m", num_hidden_layers=1, **changes)
-    assert any(warning in line for line in planned(model)["warnings"])
-    assert not any(warning in line for line in planned(write_model(tmp_path / "n", num_hidden_layers=1))["warnings"])
+def test_what_a_config_leaves_to_a_silent_default_is_a_warning(job, planned, tmp_path, changes, warning):
+    jobs = ("--where", "hf-jobs", "--prices", "dated")
+    assert any(warning in line for line in planned(write_model(tmp_path / "m", **changes), *jobs)["warnings"])
+    assert not any(warning in line for line in planned(write_model(tmp_path / "n"), *jobs)["warnings"])
 
 
-def test_a_tokenizer_without_a_chat_template_is_a_warning(planned, tmp_path):
-    model = write_model(tmp_path / "m", num_hidden_layers=1)
+def test_a_tokenizer_without_a_template_or_with_too_many_tokens_is_a_warning(planned, tmp_path):
+    jobs = ("--where", "hf-jobs", "--prices", "dated")
+    model = write_model(tmp_path / "m")
     (model / "tokenizer_config.json").unlink()
-    assert any("no chat template" in line for line in planned(model)["warnings"])
+    tokens = {"model": {"vocab": {"a": 0}}, "added_tokens": [{"id": 151936, "content": "<new>"}]}
+    (model / "tokenizer.json").write_text(json.dumps(tokens))
+    warnings = planned(model, *jobs)["warnings"]
+    assert any("no chat template" in line for line in warnings)
+    assert any("ids up to 151936 and the model 151936 embeddings" in line for line in warnings)
+    tokens["added_tokens"][0]["id"] = 151935
+    (model / "tokenizer.json").write_text(json.dumps(tokens))
+    assert not any("embeddings" in line for line in planned(model, *jobs)["warnings"])
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "message"),
+    ("arguments", "message"),
     [
-        (["--model", "./nothing"], 2, "no folder ./nothing"),
-        (["--model", "."], 2, "has no config.json"),
-        (["--model", "tiny", "--max-length", "0"], 2, "--max-length is 0"),
-        (["--model", "tiny", "--report", "no.json"], 2, "no.json: No such file"),
-        (["--model", "tiny", "--method", "ppo"], 2, "invalid choice"),
+        (["--model", "./nothing"], "no folder ./nothing"),
+        (["--model", "."], "has no config.json"),
+        (["--model", "tiny", "--max-length", "0"], "--max-length is 0"),
+        (["--model", "tiny", "--max-cost", "-1"], "--max-cost is -1"),
+        (["--model", "tiny", "--report", "no.json"], "no.json: No such file"),
+        (["--model", "tiny", "--nodes", "2"], "are for jobs"),
+        (["--model", "tiny", "--where", "hf-jobs", "--prices", "dated", "--flavor", "b300"], "is no flavor 'b300'"),
+        (["--model", "tiny", "--where", "hf-jobs", "--prices", "dated", "--why-not", "b300"], "no flavor 'b300'"),
     ],
-)
-def test_bad_input_is_a_message_and_its_exit_code(script, report, tiny_model, arguments, code, message):
-    done = script("plan_run.py", *(tiny_model if part == "tiny" else part for part in arguments))
-    assert done.returncode == code
-    assert message in done.stderr
+)  # fmt: skip
+def test_bad_input_is_a_message(planner, report, tiny_model, arguments, message):
+    with pytest.raises(planner.Failure) as caught:
+        planner.main([str(tiny_model) if part == "tiny" else part for part in arguments])
+    assert caught.value.code == 2
+    assert message in str(caught.value)
+
+
+def test_an_unknown_method_is_an_error_of_usage_and_no_traceback(script, report, tiny_model):
+    done = script("plan_run.py", "--model", tiny_model, "--method", "ppo")
+    assert done.returncode == 2
+    assert "invalid choice" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_dataset_that_does_not_fit_is_not_planned(script, report, tiny_model):
+def test_a_dataset_that_does_not_fit_is_not_planned(planner, report, tiny_model):
     document = json.loads(report.read_text())
     document["verdicts"]["sft"] = {"verdict": "INCOMPATIBLE", "reason": "Missing 'messages' column"}
     report.write_text(json.dumps(document))
-    done = script("plan_run.py", "--model", tiny_model)
-    assert done.returncode == 1
-    assert "Missing 'messages' column" in done.stderr
+    assert "Missing 'messages' column" in refused(planner, tiny_model)
 
 
-def test_a_report_from_the_future_is_refused(script, report, tiny_model):
+def test_a_report_from_the_future_is_refused(planner, report, tiny_model):
     document = json.loads(report.read_text())
     report.write_text(json.dumps({**document, "schema": "skillpack/dataset-report/7"}))
-    done = script("plan_run.py", "--model", tiny_model)
-    assert done.returncode == 2
-    assert "dataset-report/7" in done.stderr
+    with pytest.raises(planner.Failure, match="dataset-report/7"):
+        planner.main(["--model", str(tiny_model)])
+
+
+def test_the_next_line_names_no_script_that_is_not_there(planner, job):
+    for method in METHODS:
+        step = planner.next_step(job("Qwen3-0.6B", "--method", method), Path("plan.json"))
+        named = [word for word in step.split() if word.startswith("scripts/")]
+        assert all((SCRIPTS.parent / word).is_file() for word in named), step

@@ -152,6 +152,7 @@ import shutil
 import time
 
 LORA_ABOVE = 3_000_000_000  # parameters; full fine-tuning above this needs more memory than most single GPUs have
+PATIENCE_FACTOR = 3  # a result within --patience-hours may cost this many times the cheapest run
 CPU_BELOW = 50_000_000  # parameters; above this a Job's CPU is dearer than its cheapest GPU
 MARGIN = 1.15  # planned memory over estimated memory
 SHOWN = 0.98  # of a GPU's nominal memory, in 10^9 bytes, is what a process sees
@@ -547,8 +548,10 @@ def memory_parts(model: dict, settings: dict, method: str, rows: int, length: in
     return {name: round(size / 1e9, 3) for name, size in parts.items()}
 
 
-def host_gb(model: dict) -> float:
-    """Memory of the machine beside its GPUs, in 10^9 bytes: see HOST_GB."""
+def host_gb(model: dict, change: str) -> float:
+    """Memory of the machine beside its GPUs, in 10^9 bytes: see HOST_GB. A 4-bit base is read and not merged."""
+    if change == "qlora":
+        return HOST_GB + 2 * model["parameters"] / 1e9
     each = HOST_BYTES if model["parameters"] <= HOST_LARGE else HOST_BYTES_LARGE
     return HOST_GB + each * model["parameters"] / 1e9
 
@@ -662,11 +665,11 @@ def fit(model: dict, data: dict, machine: dict, method: str, change: str, args: 
         return {"need": math.inf, "no": "4-bit weights need a CUDA GPU (bitsandbytes)"}
     if device == "cpu" and machine["where"] == "hf-jobs" and model["parameters"] > CPU_BELOW:
         return {"need": math.inf, "no": f"a CPU is for models under {CPU_BELOW / 1e6:.0f}M parameters"}
-    if machine["where"] == "hf-jobs" and device == "cuda" and host_gb(model) > 0.95 * machine["ram_gb"]:
+    if machine["where"] == "hf-jobs" and device == "cuda" and host_gb(model, change) > 0.95 * machine["ram_gb"]:
         return {
             "need": math.inf,
             "no": f"the machine has {machine['ram_gb']:g} GB of memory beside its GPU, and loading, merging and "
-            f"writing {model['parameters'] / 1e9:.2f}B parameters take {host_gb(model):.0f} GB",
+            f"writing {model['parameters'] / 1e9:.2f}B parameters take {host_gb(model, change):.0f} GB",
         }
     precision, _ = precision_of(machine)
     target = 4 if device == "cpu" else 32 if method == "grpo" else 16
@@ -786,7 +789,8 @@ def choose_option(machines: list[dict], model: dict, data: dict, method: str, ar
 
     The lowest price an hour among those that finish within --patience-hours: the smallest machine that does the
     job soon enough costs least when a run is broken off, and waits least for a free one. When none is so fast,
-    the lowest total cost. With --goal fastest the shortest time, with --goal cheapest the lowest total cost.
+    or that one costs more than PATIENCE_FACTOR times the cheapest run, the lowest total cost. With --goal fastest
+    the shortest time, with --goal cheapest the lowest total cost.
     """
     changes = changes_for(model, args)
     wanted = [machine for machine in machines if args.flavor in (None, machine.get("flavor"))]
@@ -811,15 +815,13 @@ def choose_option(machines: list[dict], model: dict, data: dict, method: str, ar
         return min(allowed, key=lambda o: (total(o), o["cost"])), looked, "the shortest time within the limits"
     if args.goal == "cheapest":
         return min(allowed, key=lambda o: (o["cost"], total(o))), looked, "the lowest total cost"
-    if soon:
-        chosen = min(soon, key=lambda option: (option["hourly"], total(option)))
+    lowest = min(allowed, key=lambda option: (option["cost"], total(option)))
+    chosen = min(soon, key=lambda option: (option["hourly"], total(option)), default=None)
+    if chosen and chosen["cost"] <= PATIENCE_FACTOR * lowest["cost"]:
         why = f"the lowest price an hour of {len(allowed)} that fit, done within {args.patience_hours:g} h"
         return chosen, looked, why
-    return (
-        min(allowed, key=lambda o: (o["cost"], total(o))),
-        looked,
-        (f"the lowest total cost: nothing that fits is done within {args.patience_hours:g} h"),
-    )
+    slow = f"${chosen['cost']:.2f}" if chosen else "more than the limits allow"
+    return lowest, looked, f"the lowest total cost: a result within {args.patience_hours:g} h costs {slow}"
 
 
 def refuse(model: dict, machines: list[dict], changes: list[str], data: dict, method: str, args) -> None:
@@ -1092,7 +1094,7 @@ def arguments() -> argparse.ArgumentParser:
     place.add_argument("--where", choices=["local", "hf-jobs"], default="local", help="default: local")
     place.add_argument("--flavor", help="of Jobs; default: chosen by --goal")
     place.add_argument("--goal", choices=["smallest", "cheapest", "fastest"], default="smallest",
-                       help="default: smallest, the lowest price an hour that is done within --patience-hours")  # fmt: skip
+                       help="default: smallest, the lowest price an hour done within --patience-hours")  # fmt: skip
     place.add_argument("--patience-hours", type=float, default=6, help="default: 6")
     place.add_argument("--max-hours", type=float, default=24, help="of a job (default: 24)")
     place.add_argument("--max-cost", type=float, help="dollars; also caps the timeout")
