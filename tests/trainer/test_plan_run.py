@@ -491,3 +491,10 @@ def test_the_next_line_names_no_script_that_is_not_there(planner, job):
         step = planner.next_step(job("Qwen3-0.6B", "--method", method), Path("plan.json"))
         named = [word for word in step.split() if word.startswith("scripts/")]
         assert all((SCRIPTS.parent / word).is_file() for word in named), step
+
+
+def test_the_tables_of_the_references_are_those_of_the_assets():
+    script = Path(__file__).parents[2] / "benchmarks/plan_tables.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "| t4-small | 1 x T4 |" in (REFERENCES / "hardware.md").read_text()
