@@ -56,11 +56,11 @@ def script_environment(folder: Path) -> dict[str, str]:
 def plan(tmp_path: Path, tiny_model: Path, docstring_rows: Path):
     """`plan(**settings)`: writes plan.json of a tiny run with these settings changed, and returns its path."""
 
-    def write(model: Path = tiny_model, rows: Path = docstring_rows, **settings: object) -> Path:
+    def write(model: Path = tiny_model, rows: Path = docstring_rows, method: str = "sft", **settings: object) -> Path:
         document = {
             "schema": "skillpack/plan/1",
             "name": "tiny",
-            "method": "sft",
+            "method": method,
             "model": {"id": str(model), "parameters": 140_000, "layers": 2, "hidden_size": 64, "vocab_size": 1024},
             "dataset": {
                 "source": {"id": str(rows), "split": "train"},

@@ -146,6 +146,10 @@ import datetime
 
 MEANING = {
     "loss": "mean negative log-likelihood of the right answer's tokens, in nats",
+    "preference_accuracy": "share of pairs in which the chosen answer is likelier, by the mean over its tokens",
+    "margin": "by how much it is likelier, in nats per token",
+    "pair_accuracy": "share of pairs in which the chosen answer scores higher; the base is an untrained head",
+    "reward": "sum of the rewards of the model's likeliest answer",
     "accuracy": "share of rows in which the right answer is the likeliest of the task's answers",
 }
 

@@ -491,6 +491,57 @@ def once(path: Path, measure) -> list:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def watched(rows, what: str):
+    """`rows` with a progress bar on a terminal, and a line on the log elsewhere."""
+    from tqdm import tqdm
+
+    log(f"{what} on {len(rows)} rows")
+    return tqdm(rows, desc=what, disable=not sys.stderr.isatty())
+
+
+def encode(tokenizer, given, answer, max_length: int) -> tuple[list, list]:
+    """Token ids of prompt and answer, as TRL's prompt-completion tokenization splits them."""
+    if isinstance(given, str):
+        prompt = tokenizer(given)["input_ids"] if given else []
+        whole = tokenizer(given + answer)["input_ids"] + [tokenizer.eos_token_id]
+    else:
+        prompt = tokenizer.apply_chat_template(given, add_generation_prompt=True, return_dict=False)
+        whole = tokenizer.apply_chat_template(given + answer, return_dict=False)
+    shared = 0
+    while shared < min(len(prompt), len(whole) - 1) and prompt[shared] == whole[shared]:
+        shared += 1
+    return whole[:max_length][:shared], whole[:max_length][shared:]
+
+
+def answer_likelihoods(model, tokenizer, given, answers: list, settings: dict) -> list[tuple[float, int]]:
+    """(sum of the log-likelihoods of its tokens, how many) of each answer to what the model is given.
+
+    The prompt runs once, and its cache serves every answer. Nothing when an answer is cut away whole.
+    """
+    import torch
+
+    model.eval()
+    device = model.device
+    encoded = [encode(tokenizer, given, answer, settings["max_length"]) for answer in answers]
+    prompt, tokens = encoded[0][0], [ids for _, ids in encoded]
+    if not prompt:  # plain text: every token but the first is predicted from those before it
+        prompt, tokens = tokens[0][:1], [tokens[0][1:]]
+    if not all(tokens):
+        return []
+    longest = max(map(len, tokens))
+    padded = torch.tensor([ids + [tokenizer.pad_token_id] * (longest - len(ids)) for ids in tokens], device=device)
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=settings["precision"] == "bf16")
+    with torch.no_grad(), autocast:
+        first = model(torch.tensor([prompt], device=device), use_cache=True)
+        cache = first.past_key_values
+        cache.batch_repeat_interleave(len(tokens))
+        rest = model(padded, past_key_values=cache).logits
+    start = first.logits[:, -1:].expand(len(tokens), 1, -1)
+    logits = torch.cat([start, rest[:, :-1]], dim=1).float()
+    likelihood = torch.log_softmax(logits, -1).gather(2, padded.unsqueeze(2)).squeeze(2)
+    return [(float(likelihood[i, : len(ids)].sum()), len(ids)) for i, ids in enumerate(tokens)]
+
+
 def train_guarded(trainer, guard, out: Path, args) -> None:
     """Trains from the newest whole checkpoint, or from the start. `guard` is already one of its callbacks."""
     checkpoint = last_whole_checkpoint(out / "checkpoints")
@@ -607,13 +658,14 @@ def require_disk(folder: Path, needed_gb: float) -> None:
         )
 
 
-def load_model(model: dict, settings: dict):
-    """The base model in the plan's precision. Named dtypes only: a bare string would load in float32."""
+def load_model(model: dict, settings: dict, kind=None, **more: object):
+    """The base model in the plan's precision, which TRL would load in float32; `kind` is AutoModelForCausalLM."""
     import torch
     from transformers import AutoModelForCausalLM
 
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings["weights"]]
-    return AutoModelForCausalLM.from_pretrained(model["id"], revision=model.get("revision"), dtype=dtype)
+    kind = kind or AutoModelForCausalLM
+    return kind.from_pretrained(model["id"], revision=model.get("revision"), dtype=dtype, **more)
 
 
 def load_tokenizer(model: dict):
@@ -626,13 +678,13 @@ def load_tokenizer(model: dict):
     return tokenizer
 
 
-def lora_config(settings: dict):
-    """PEFT's configuration of the plan's adapter, or None for full fine-tuning."""
+def lora_config(settings: dict, task: str = "CAUSAL_LM"):
+    """PEFT's configuration of the plan's adapter, or None for full fine-tuning. `SEQ_CLS` trains the head too."""
     if settings["lora"] is None:
         return None
     from peft import LoraConfig
 
-    return LoraConfig(task_type="CAUSAL_LM", bias="none", **settings["lora"])
+    return LoraConfig(task_type=task, bias="none", **settings["lora"])
 
 
 def trainer_arguments(settings: dict, out: Path) -> dict:
@@ -843,20 +895,6 @@ def loss_columns(rows, tokenizer):
     return rows, {"assistant_only_loss": True}
 
 
-def encode(tokenizer, given, answer, max_length: int) -> tuple[list, list]:
-    """Token ids of prompt and answer, as TRL's prompt-completion tokenization splits them."""
-    if isinstance(given, str):
-        prompt = tokenizer(given)["input_ids"] if given else []
-        whole = tokenizer(given + answer)["input_ids"] + [tokenizer.eos_token_id]
-    else:
-        prompt = tokenizer.apply_chat_template(given, add_generation_prompt=True, return_dict=False)
-        whole = tokenizer.apply_chat_template(given + answer, return_dict=False)
-    shared = 0
-    while shared < min(len(prompt), len(whole) - 1) and prompt[shared] == whole[shared]:
-        shared += 1
-    return whole[:max_length][:shared], whole[:max_length][shared:]
-
-
 def closed_answers(train_rows, held_out_rows) -> list[str]:
     """The different answers of a task of choice, or nothing when the answers are open."""
     answers: set = set()
@@ -873,43 +911,18 @@ def score(model, tokenizer, rows, choices: list[str], settings: dict, what: str)
     """For every row: {loss: mean negative log-likelihood of the answer's tokens, accuracy, group}.
 
     In a task of choice, `accuracy` says whether the right answer is the likeliest of `choices` (the sum over its
-    tokens, the end of the turn included). The prompt runs once, and its cache serves every choice.
+    tokens, the end of the turn included).
     """
-    import torch
-    from tqdm import tqdm
-
-    model.eval()
-    device, scores = model.device, []
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=settings["precision"] == "bf16")
-    log(f"{what} on {len(rows)} rows")
-    for row in tqdm(rows, desc=what, disable=not sys.stderr.isatty()):
+    scores = []
+    for row in watched(rows, what):
         given, right = conversation(row)
-        options = [right] + [
-            option
-            for option in (
-                choice if isinstance(right, str) else [{**right[0], "content": choice}] for choice in choices
-            )
-            if option != right
-        ]
-        encoded = [encode(tokenizer, given, option, settings["max_length"]) for option in options]
-        prompt, answers = encoded[0][0], [answer for _, answer in encoded]
-        if not prompt:  # plain text: every token but the first is predicted from those before it
-            prompt, answers = answers[0][:1], [answers[0][1:]]
-        longest = max(map(len, answers))
-        if not longest:
-            continue
-        padded = torch.tensor([a + [tokenizer.pad_token_id] * (longest - len(a)) for a in answers], device=device)
-        with torch.no_grad(), autocast:
-            first = model(torch.tensor([prompt], device=device), use_cache=True)
-            cache = first.past_key_values
-            cache.batch_repeat_interleave(len(answers))
-            rest = model(padded, past_key_values=cache).logits
-        start = first.logits[:, -1:].expand(len(answers), 1, -1)
-        logits = torch.cat([start, rest[:, :-1]], dim=1).float()
-        likelihood = torch.log_softmax(logits, -1).gather(2, padded.unsqueeze(2)).squeeze(2)
-        sums = [float(likelihood[i, : len(answer)].sum()) for i, answer in enumerate(answers)]
-        correct = max(range(len(sums)), key=sums.__getitem__) == 0 if choices else None
-        scores.append({"loss": -sums[0] / len(answers[0]), "accuracy": correct, "group": group_of(row)})
+        as_answers = [choice if isinstance(right, str) else [{**right[0], "content": choice}] for choice in choices]
+        options = [right, *(option for option in as_answers if option != right)]
+        likelihoods = answer_likelihoods(model, tokenizer, given, options, settings)
+        if likelihoods:
+            (total, tokens), others = likelihoods[0], likelihoods[1:]
+            accuracy = all(total > other for other, _ in others) if choices else None
+            scores.append({"loss": -total / tokens, "accuracy": accuracy, "group": group_of(row)})
     return scores
 
 

@@ -114,6 +114,57 @@ def once(path: Path, measure) -> list:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def watched(rows, what: str):
+    """`rows` with a progress bar on a terminal, and a line on the log elsewhere."""
+    from tqdm import tqdm
+
+    log(f"{what} on {len(rows)} rows")
+    return tqdm(rows, desc=what, disable=not sys.stderr.isatty())
+
+
+def encode(tokenizer, given, answer, max_length: int) -> tuple[list, list]:
+    """Token ids of prompt and answer, as TRL's prompt-completion tokenization splits them."""
+    if isinstance(given, str):
+        prompt = tokenizer(given)["input_ids"] if given else []
+        whole = tokenizer(given + answer)["input_ids"] + [tokenizer.eos_token_id]
+    else:
+        prompt = tokenizer.apply_chat_template(given, add_generation_prompt=True, return_dict=False)
+        whole = tokenizer.apply_chat_template(given + answer, return_dict=False)
+    shared = 0
+    while shared < min(len(prompt), len(whole) - 1) and prompt[shared] == whole[shared]:
+        shared += 1
+    return whole[:max_length][:shared], whole[:max_length][shared:]
+
+
+def answer_likelihoods(model, tokenizer, given, answers: list, settings: dict) -> list[tuple[float, int]]:
+    """(sum of the log-likelihoods of its tokens, how many) of each answer to what the model is given.
+
+    The prompt runs once, and its cache serves every answer. Nothing when an answer is cut away whole.
+    """
+    import torch
+
+    model.eval()
+    device = model.device
+    encoded = [encode(tokenizer, given, answer, settings["max_length"]) for answer in answers]
+    prompt, tokens = encoded[0][0], [ids for _, ids in encoded]
+    if not prompt:  # plain text: every token but the first is predicted from those before it
+        prompt, tokens = tokens[0][:1], [tokens[0][1:]]
+    if not all(tokens):
+        return []
+    longest = max(map(len, tokens))
+    padded = torch.tensor([ids + [tokenizer.pad_token_id] * (longest - len(ids)) for ids in tokens], device=device)
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=settings["precision"] == "bf16")
+    with torch.no_grad(), autocast:
+        first = model(torch.tensor([prompt], device=device), use_cache=True)
+        cache = first.past_key_values
+        cache.batch_repeat_interleave(len(tokens))
+        rest = model(padded, past_key_values=cache).logits
+    start = first.logits[:, -1:].expand(len(tokens), 1, -1)
+    logits = torch.cat([start, rest[:, :-1]], dim=1).float()
+    likelihood = torch.log_softmax(logits, -1).gather(2, padded.unsqueeze(2)).squeeze(2)
+    return [(float(likelihood[i, : len(ids)].sum()), len(ids)) for i, ids in enumerate(tokens)]
+
+
 def train_guarded(trainer, guard, out: Path, args) -> None:
     """Trains from the newest whole checkpoint, or from the start. `guard` is already one of its callbacks."""
     checkpoint = last_whole_checkpoint(out / "checkpoints")
@@ -230,13 +281,14 @@ def require_disk(folder: Path, needed_gb: float) -> None:
         )
 
 
-def load_model(model: dict, settings: dict):
-    """The base model in the plan's precision. Named dtypes only: a bare string would load in float32."""
+def load_model(model: dict, settings: dict, kind=None, **more: object):
+    """The base model in the plan's precision, which TRL would load in float32; `kind` is AutoModelForCausalLM."""
     import torch
     from transformers import AutoModelForCausalLM
 
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings["weights"]]
-    return AutoModelForCausalLM.from_pretrained(model["id"], revision=model.get("revision"), dtype=dtype)
+    kind = kind or AutoModelForCausalLM
+    return kind.from_pretrained(model["id"], revision=model.get("revision"), dtype=dtype, **more)
 
 
 def load_tokenizer(model: dict):
@@ -249,13 +301,13 @@ def load_tokenizer(model: dict):
     return tokenizer
 
 
-def lora_config(settings: dict):
-    """PEFT's configuration of the plan's adapter, or None for full fine-tuning."""
+def lora_config(settings: dict, task: str = "CAUSAL_LM"):
+    """PEFT's configuration of the plan's adapter, or None for full fine-tuning. `SEQ_CLS` trains the head too."""
     if settings["lora"] is None:
         return None
     from peft import LoraConfig
 
-    return LoraConfig(task_type="CAUSAL_LM", bias="none", **settings["lora"])
+    return LoraConfig(task_type=task, bias="none", **settings["lora"])
 
 
 def trainer_arguments(settings: dict, out: Path) -> dict:

@@ -1,0 +1,170 @@
+"""train_dpo.py, train_reward.py and train_grpo.py as processes, with the real TRL, on a tiny model."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+THINGS = ["lamp", "river", "engine", "garden", "letter", "window", "bridge", "market", "forest", "mirror", "kettle",
+          "ladder", "harbor", "violin", "pencil", "blanket", "compass", "lantern", "pillow", "saddle"]  # fmt: skip
+
+
+def write_rows(path: Path, rows: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def pairs(path: Path, form: str) -> Path:
+    """Pairs in which the polite answer is chosen: 200 different prompts."""
+    rows = []
+    for index, (one, two) in enumerate((a, b) for a in THINGS for b in THINGS[:10]):
+        prompt, polite, rude = (
+            f"Where is the {one} by the {two}?",
+            f"Certainly, the {one} is here.",
+            f"No idea, the {one}.",
+        )
+        if form == "text":
+            rows.append({"prompt": prompt, "chosen": " " + polite, "rejected": " " + rude})
+        else:
+            user = [{"role": "user", "content": prompt}]
+            answers = {
+                "chosen": [{"role": "assistant", "content": polite}],
+                "rejected": [{"role": "assistant", "content": rude}],
+            }
+            if form == "chat":
+                rows.append({"prompt": user, **answers})
+            else:
+                rows.append({key: user + turns for key, turns in answers.items()})
+        assert index < 200
+    random.Random(0).shuffle(rows)
+    return write_rows(path, rows)
+
+
+@pytest.fixture
+def trained(tmp_path, plan, script):
+    """`trained(method, rows, **settings)`: run.json of a run that must succeed."""
+
+    def train(method: str, rows: Path, mapping: dict | None = None, **settings: object) -> dict:
+        path = plan(method=method, rows=rows, **settings)
+        if mapping:
+            document = json.loads(path.read_text())
+            document["dataset"]["mapping"] = mapping
+            path.write_text(json.dumps(document))
+        done = script(f"train_{method}.py", "--plan", path, "--json")
+        assert done.returncode == 0, done.stderr
+        report = script("report_run.py", "runs/tiny")
+        assert report.returncode == 0, report.stderr
+        return json.loads(done.stdout)
+
+    return train
+
+
+@pytest.mark.parametrize(
+    ("form", "lora"),
+    [("chat", None), ("implicit prompt", None),
+     ("text", {"r": 8, "lora_alpha": 16, "lora_dropout": 0.0, "target_modules": "all-linear"})],
+    ids=["chat", "implicit-prompt", "text-lora"],
+)  # fmt: skip
+def test_dpo_makes_the_chosen_answers_likelier_beyond_the_interval(tmp_path, trained, form, lora):
+    run = trained(
+        "dpo", pairs(tmp_path / "rows.jsonl", form), steps=25, learning_rate=5e-3 if lora else 1e-3, lora=lora
+    )
+    margin = run["comparison"]["metrics"]["margin"]
+    assert margin["beyond_interval"] and margin["tuned"] > margin["base"]
+    assert run["comparison"]["metrics"]["preference_accuracy"]["tuned"] > 0.9
+
+
+@pytest.mark.parametrize("form", ["chat", "text"])
+def test_a_reward_model_prefers_the_chosen_answers_of_held_out_pairs(tmp_path, trained, form):
+    run = trained("reward", pairs(tmp_path / "rows.jsonl", form), steps=25, learning_rate=2e-3)
+    assert run["comparison"]["metrics"]["pair_accuracy"]["tuned"] > 0.9
+
+
+def prompts(path: Path) -> Path:
+    return write_rows(path, [{"prompt": f"Count the {a} and the {b}:", "answer": str(i)}
+                             for i, (a, b) in enumerate((a, b) for a in THINGS for b in THINGS[:5])])  # fmt: skip
+
+
+REWARD = '''
+def spaces(completions, **columns):
+    """The share of an answer's characters that are the letter e or a space."""
+    texts = [c if isinstance(c, str) else c[-1]["content"] for c in completions]
+    return [sum(letter in "e " for letter in text) / max(1, len(text)) for text in texts]
+
+def too_few(completions, **columns):
+    return [1.0]
+
+def broken(completions, **columns):
+    return [columns["no_such_column"]]
+'''
+
+
+def test_grpo_raises_the_mean_reward_by_more_than_chance(tmp_path, trained):
+    (tmp_path / "rewards.py").write_text(REWARD)
+    run = trained(
+        "grpo", prompts(tmp_path / "rows.jsonl"), steps=80, learning_rate=1e-2, batch_size=16, num_generations=8,
+        max_completion_length=16, rewards=["rewards.py:spaces"],
+    )  # fmt: skip
+    rewards = [entry["reward"] for entry in run["log"]]
+    assert sum(rewards[-5:]) / 5 > sum(rewards[:5]) / 5 + 0.1
+    assert run["comparison"]["metrics"]["reward"]["beyond_interval"]
+
+
+@pytest.mark.parametrize(
+    ("rewards", "message"),
+    [
+        (["no-such-reward"], "no reward 'no-such-reward'"),
+        (["rewards.py:nothing"], "defines no function 'nothing'"),
+        (["rewards.py:too_few"], "one number for each completion"),
+        (["rewards.py:broken"], "KeyError: 'no_such_column'"),
+    ],
+)
+def test_a_bad_reward_is_refused_before_anything_is_trained(tmp_path, plan, script, rewards, message):
+    (tmp_path / "rewards.py").write_text(REWARD)
+    path = plan(method="grpo", rows=prompts(tmp_path / "rows.jsonl"), num_generations=4, rewards=rewards)
+    done = script("train_grpo.py", "--plan", path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (tmp_path / "runs/tiny/log.jsonl").exists()
+
+
+def test_a_reward_that_reads_a_missing_answer_is_refused(tmp_path, plan, script):
+    rows = write_rows(
+        tmp_path / "rows.jsonl", [{"prompt": f"Say {t} {i}", "answer": "words"} for i in range(9) for t in THINGS]
+    )
+    path = plan(method="grpo", rows=rows, num_generations=4, rewards=["number"])
+    done = script("train_grpo.py", "--plan", path)
+    assert done.returncode == 2
+    assert "no more than nonsense" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "answer", "worth"),
+    [
+        ("number", "so 3 + 4 = 7.", "7", 1.0),
+        ("number", "1,234 in all", "#### 1234", 1.0),
+        ("number", "I do not know", "7", 0.0),
+        ("number", "7 or 8", "7", 0.0),
+        ("boxed", r"thus \boxed{42}", "42", 1.0),
+        ("boxed", r"thus \boxed{x + 1}", "x + 1", 1.0),
+        ("boxed", "thus 42", "42", 0.0),
+        ("exact", " asyncio\n", "asyncio", 1.0),
+        ("exact", "asyncio, I think", "asyncio", 0.0),
+        ("python", "```python\nprint(1)\n```", "", 1.0),
+        ("python", "print(", "", 0.0),
+    ],
+)
+def test_each_reward_pays_for_what_its_name_says(name, said, answer, worth):
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    from .conftest import SCRIPTS
+
+    spec = spec_from_file_location("train_grpo", SCRIPTS / "train_grpo.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.named_reward(name)([said], answer=[answer]) == [worth]
+    assert module.named_reward(name)([[{"role": "assistant", "content": said}]], answer=[answer]) == [worth]
