@@ -141,6 +141,19 @@ def test_a_submission_cut_off_after_its_call_finds_its_job(bench: Bench) -> None
     assert len(bench.jobs()) == 1
 
 
+def test_finish_is_another_job_in_the_folder_of_the_run(bench: Bench) -> None:
+    assert bench.script("submit_run.py", "--yes").returncode == 0
+    trained = bench.submission()
+    assert bench.script("submit_run.py", "--yes", "--finish").returncode == 2, "the run is still training"
+    bench.cancel_all()
+    assert bench.script("submit_run.py", "--yes", "--finish").returncode == 0
+    finishing = bench.submission()
+    assert finishing["bucket_folder"] == trained["bucket_folder"]
+    assert finishing["jobs"] != trained["jobs"]
+    job = bench.api.inspect_job(job_id=finishing["jobs"][0]["id"], namespace=bench.user)
+    assert (job.command or [])[-1] == "--finish"
+
+
 def test_a_plan_for_two_nodes_makes_two_jobs_that_meet(bench: Bench) -> None:
     bench.edit(for_two_nodes)
     done = bench.script("submit_run.py", "--yes", "--json", "--timeout", "1h")

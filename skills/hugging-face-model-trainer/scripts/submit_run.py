@@ -416,7 +416,7 @@ def calls_of(plan: dict, document: dict, args, script: Path, flavor: str, secret
     calls = []
     for node in range(document["nodes"]):
         call = {
-            **program(plan, script, ["--plan", str(args.plan), "--out", out]),
+            **program(plan, script, ["--plan", str(args.plan), "--out", out, *(["--finish"] if args.finish else [])]),
             "flavor": flavor,
             "timeout": document["timeout_seconds"],
             "attempts": document["attempts"],
@@ -603,7 +603,8 @@ def run_here(plan: dict, args, document: dict, path: Path) -> int:
     script = str(training_script(plan))
     uv = shutil.which("uv")
     python = [uv, "run", script] if uv and not find_spec("trl") else [sys.executable, script]
-    process = subprocess.Popen([*python, "--plan", str(args.plan), "--out", document["run_folder"]], stdout=sys.stderr)
+    words = ["--plan", str(args.plan), "--out", document["run_folder"], *(["--finish"] if args.finish else [])]
+    process = subprocess.Popen([*python, *words], stdout=sys.stderr)
     write_artifact(path, {**document, "state": "submitted", "pid": process.pid})
     while True:
         try:
@@ -629,6 +630,7 @@ def options() -> argparse.ArgumentParser:
     arguments.add_argument("--secret", action="append", default=[], metavar="NAME", help="a variable the job gets too")
     arguments.add_argument("--label", action="append", default=[], metavar="KEY=VALUE", help="for the job, repeatable")
     arguments.add_argument("--again", action="store_true", help="another run of a plan that was run, in a new folder")
+    arguments.add_argument("--finish", action="store_true", help="train no further: score the last checkpoint as it is")
     arguments.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs here (default: runs)")
     arguments.add_argument("--json", action="store_true", help="print submission.json on standard output")
     return arguments
@@ -682,6 +684,8 @@ def main(argv: list[str]) -> int:
     # The plan is part of the folder's name: a changed plan never continues from another one's checkpoints.
     again = document["label"][24:]
     document["bucket_folder"] = f"{plan['name'][:80]}-{identity[:8]}{again}"
+    if args.finish:
+        document["label"] += "-finish"  # another job than the one that trained, in the same folder
     calls = calls_of(plan, document, args, script, flavor.name, secrets)
     document["commands"] = [equivalent(call) for call in calls]
     (log if args.json else say)(card(plan, document))

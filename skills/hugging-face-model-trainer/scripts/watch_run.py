@@ -214,6 +214,12 @@ DIAGNOSES = [
         "use the training script as the skill has it (its header names tested versions); then {again}",
     ),
     (
+        "checkpoint",
+        r"no whole checkpoint to finish with",
+        "there is no checkpoint to score: no attempt trained long enough to save one",
+        "train first: {again}",
+    ),
+    (
         "plan",
         r"holds a run of another plan|this script reads 'skillpack/|correct these fields, or make the file again",
         "the plan is not what this script or this run's folder expects",
@@ -315,7 +321,8 @@ def diagnose(progress: Progress, message: str | None, facts: dict) -> dict:
             "kind": "timeout",
             "cause": f"the job's timeout ended it{after}, at step {progress.step} of {progress.total or '?'}",
             "evidence": message or f"it ran {facts['running']} s of {facts['timeout']} s",
-            "next": f"{facts['again']} --timeout {facts['longer']}: it continues from the last checkpoint",
+            "next": f"{facts['again']} --timeout {facts['longer']}"
+            + (": it continues from the last checkpoint" if progress.step else ": no step was trained yet"),
         }
     lines = [*session(progress.lines), message or ""]
     for kind, pattern, cause, following in DIAGNOSES:
