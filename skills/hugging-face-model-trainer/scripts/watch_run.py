@@ -426,8 +426,10 @@ class Watched:
         return next((job for job in self.jobs if job.status.stage == "ERROR"), self.jobs[0])
 
     def log(self, progress: Progress, job) -> None:
+        """Feeds the whole log of a job. Of an ended one it is followed: a plain read leaves out its last second."""
+        ended = job.status.stage not in ACTIVE
         with hub_errors("reading the log"):
-            for line in self.api.fetch_job_logs(job_id=job.id, namespace=self.namespace):
+            for line in self.api.fetch_job_logs(job_id=job.id, namespace=self.namespace, follow=ended):
                 progress.feed(line)
 
     def seconds(self) -> tuple[float, float | None]:
