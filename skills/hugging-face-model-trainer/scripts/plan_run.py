@@ -413,7 +413,7 @@ def read_flavors(prices: str, nodes: int) -> tuple[list[dict], str]:
                 raise Failure(f"the Hub did not list its hardware: {error}", "try again, or --prices dated") from None
             log(f"the Hub did not list its hardware ({type(error).__name__}); taking the dated table")
     table = asset("hardware.json")
-    source = f"the table of {table.get('dated', 'no date')} in assets/hardware.json (the Hub was not asked)"
+    source = f"the table of {table.get('dated', 'no date')} in assets/hardware.json (not the live list)"
     return [flavor_machine(entry, nodes, source) for entry in table["flavors"]], source
 
 
@@ -910,8 +910,8 @@ def choose(model: dict, report: dict, machines: list[dict], method: str, args) -
     batch = f"{settings['batch_size']} x {settings['accumulation']}" + (f" x {world} GPUs" if world > 1 else "")
     because("batch", batch, f"fits {machine['memory_gb']:.1f} GB{' of each GPU' if world > 1 else ''}")
     because("checkpointing of activations", "on" if settings["activation_checkpointing"] else "off",
-            "trades a third more compute for memory" if settings["activation_checkpointing"]
-            else "the activations fit, and recomputing them costs a third more time")  # fmt: skip
+            "saves memory: the forward runs again in the backward" if settings["activation_checkpointing"]
+            else "the activations fit, and recomputing them takes a third to a half more time")  # fmt: skip
     if option["strategy"] != "single":
         because("spread", option["strategy"], "each GPU holds the whole model" if option["strategy"] == "ddp"
                 else "the model, its gradients and optimizer are cut over the GPUs")  # fmt: skip
