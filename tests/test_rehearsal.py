@@ -35,7 +35,7 @@ def test_a_rehearsal_leaves_plan_run_report_and_logs_and_a_second_one_does_nothi
     assert run["plan"]["dataset"]["source"]["id"] == "me/stdlib-docstrings"
     assert f"{run['comparison']['metrics']['loss']['tuned']:.3f}" in report
     assert (kept / f"runs/{NAME}/model/model.safetensors").is_file()
-    assert {"inspect_dataset.log", "plan_run.log", "job.log", "report_run.log"} <= {
+    assert {"inspect_dataset.log", "plan_run.log", "submit_run.log", "watch_run.log", "report_run.log"} <= {
         path.name for path in (kept / "logs").iterdir()
     }
     assert server.running(kept / "hub") is None, "the Hub was left running"
@@ -46,7 +46,7 @@ def test_a_rehearsal_leaves_plan_run_report_and_logs_and_a_second_one_does_nothi
     again = rehearse(tmp_path)
     assert again.returncode == 0, again.stderr
     assert "trained already; nothing is done twice" in again.stderr
-    assert "training as job" not in again.stderr
+    assert "scoring base and tuned" not in again.stderr
 
     other = rehearse(tmp_path, "--steps", "3")
     assert other.returncode == 2
@@ -56,9 +56,9 @@ def test_a_rehearsal_leaves_plan_run_report_and_logs_and_a_second_one_does_nothi
 def test_a_rehearsal_that_is_killed_is_taken_up_by_the_next(tmp_path):
     command = [sys.executable, "-m", "skillpack", "rehearse", "--tiny", "--steps", "150", "--keep", "kept"]
     first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    log = tmp_path / "kept/logs/job.log"
+    watched = tmp_path / "kept/logs/watch_run.log"
     deadline = time.monotonic() + 120
-    while not (log.is_file() and "'loss'" in log.read_text()):
+    while not watched.is_file():
         assert first.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     os.kill(first.pid, signal.SIGKILL)

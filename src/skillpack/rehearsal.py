@@ -7,7 +7,6 @@ one folder. Run again, it takes up what it finds: a Hub that still serves, a job
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -24,8 +23,7 @@ from skillpack.errors import Failure, UsageFailure
 
 #: Steps of the demo: enough for a difference that is larger than its interval, in about two minutes on 2 cores.
 DEMO_STEPS, TINY_STEPS = 44, 12
-USER, BUCKET = "me", "me/skillpack-runs"
-ENDED = {"COMPLETED", "ERROR", "CANCELED", "DELETED"}
+USER = "me"
 
 
 def trainer_scripts() -> Path:
@@ -90,17 +88,21 @@ class Rehearsal:
         """Runs Python with these arguments; Failure, with the end of the log, when it fails."""
         log = self.folder / "logs" / f"{name}.log"
         with self.progress(title), log.open("w", encoding="utf-8") as file:
-            done = subprocess.run(
-                [sys.executable, *arguments],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=file,
-                stderr=file,
-                check=False,
+            process = subprocess.Popen(
+                [sys.executable, *arguments], cwd=self.folder, env=self.environment, stdout=file, stderr=file
             )
+            try:
+                while process.poll() is None:
+                    time.sleep(0.1)
+                    if sys.stderr.isatty():
+                        click.echo(f"\r\x1b[K    {tail(log.read_text(errors='replace'), 1)[:100]}", err=True, nl=False)
+            except BaseException:
+                process.terminate()
+                process.wait()
+                raise
         text = log.read_text(encoding="utf-8", errors="replace")
-        if done.returncode:
-            raise Failure(f"{name} ended with exit code {done.returncode}; see {log}\n{tail(text)}")
+        if process.returncode:
+            raise Failure(f"{name} ended with exit code {process.returncode}; see {log}\n{tail(text)}")
         if shown:
             click.echo("".join(f"    {line}\n" for line in text.splitlines() if line and "\r" not in line), nl=False)
 
@@ -125,49 +127,24 @@ class Rehearsal:
             api.upload_file(repo_id=dataset_id, repo_type="dataset", path_or_fileobj=rows, path_in_repo=rows.name)
         return model_id, dataset_id
 
-    def train(self, plan_file: Path) -> Path:
-        """Trains by the plan as a job, whose run folder lies in a bucket; the folder here once it is done.
+    def train(self, name: str) -> None:
+        """Trains by the plan as a job; its run, with the model, lies in `runs/` once it is done.
 
         The same plan finds its job by a label, so that no second one starts while the first runs.
         """
-        from huggingface_hub import HfApi, Volume
+        where = ["--backend", "hf-jobs", "--flavor", "cpu-basic", "--timeout", "2h", "--attempts", "2"]
+        self.script("submitting the job", "submit_run.py", "--plan", "plan.json", *where, "--yes")
+        submission = json.loads((self.folder / "runs" / name / "submission.json").read_text(encoding="utf-8"))
+        try:
+            self.script(
+                "training, and scoring base and tuned", "watch_run.py", f"runs/{name}", "--follow", "--download"
+            )
+        except KeyboardInterrupt:
+            from huggingface_hub import HfApi
 
-        api, plan = HfApi(), json.loads(plan_file.read_text(encoding="utf-8"))
-        label = {"skillpack-plan": hashlib.sha256(plan_file.read_bytes()).hexdigest()[:32]}
-        api.create_bucket(BUCKET, private=True, exist_ok=True)
-        active = [job for job in api.list_jobs(labels=label, namespace=USER) if job.status.stage not in ENDED]
-        job = active[0] if active else api.run_uv_job(
-            str(trainer_scripts() / f"train_{plan['method']}.py"),
-            script_args=["--plan", str(plan_file), "--out", f"/runs/{plan['name']}"],
-            flavor="cpu-basic", timeout="2h", attempts=2, labels=label, namespace=USER,
-            secrets={"HF_TOKEN": os.environ["HF_TOKEN"]},
-            volumes=[Volume(type="bucket", source=BUCKET, mount_path="/runs")],
-        )  # fmt: skip
-        with self.progress(f"training as job {job.id}, and scoring base and tuned"):
-            try:
-                log = self._follow(api, job.id)
-            except BaseException:
-                api.cancel_job(job_id=job.id, namespace=USER)  # its checkpoints stay in the bucket
-                raise
-        stage = api.inspect_job(job_id=job.id, namespace=USER).status.stage
-        if stage != "COMPLETED":
-            raise Failure(f"the job ended as {stage}; see {log}\n{tail(log.read_text(encoding='utf-8'))}")
-        run: Path = self.folder / "runs" / plan["name"]
-        api.sync_bucket(f"hf://buckets/{BUCKET}/{plan['name']}", str(run), quiet=True)
-        return run
-
-    def _follow(self, api: Any, job_id: str) -> Path:
-        """Writes the job's log as it comes, and shows its last line on a terminal; the log's file, at the end."""
-        path = self.folder / "logs" / "job.log"
-        with path.open("w", encoding="utf-8") as file:
-            for line in api.fetch_job_logs(job_id=job_id, namespace=USER, follow=True):
-                file.write(line + "\n")
-                file.flush()
-                if sys.stderr.isatty():
-                    click.echo(f"\r\x1b[K    {line.strip()[:100]}", err=True, nl=False)
-        while api.inspect_job(job_id=job_id, namespace=USER).status.stage not in ENDED:
-            time.sleep(0.2)
-        return path
+            for job in submission["jobs"]:
+                HfApi().cancel_job(job_id=job["id"], namespace=USER)  # its checkpoints stay in the bucket
+            raise
 
 
 def tail(text: str, lines: int = 15) -> str:
@@ -226,10 +203,10 @@ def rehearse(method: str, model: Path | None, dataset: Path | None, tiny: bool, 
             click.echo("  inspected and planned already", err=True)
         else:
             if not (model and dataset):
-                arguments = ["-m", "skillpack.samples", ".", *(["--tiny"] if tiny else [])]
+                arguments = ["-m", "skillpack.samples", ".", "--method", method, *(["--tiny"] if tiny else [])]
                 rehearsal.step("making the sample model and rows", "samples", arguments)
             model = model or rehearsal.folder / (samples.TINY if tiny else samples.SMOLLM)
-            model_id, dataset_id = rehearsal.publish(model, dataset or rehearsal.folder / samples.ROWS)
+            model_id, dataset_id = rehearsal.publish(model, dataset or rehearsal.folder / samples.ROWS[method])
             rehearsal.script(
                 "inspecting the dataset", "inspect_dataset.py", dataset_id, "--model", model_id, shown=True
             )
@@ -240,7 +217,7 @@ def rehearse(method: str, model: Path | None, dataset: Path | None, tiny: bool, 
         if run_file.is_file() and json.loads(run_file.read_text(encoding="utf-8"))["status"] == "completed":
             click.echo("  trained already; nothing is done twice", err=True)
         else:
-            rehearsal.train(plan_file)
+            rehearsal.train(name)
         rehearsal.script("writing the report", "report_run.py", f"runs/{name}")
     click.echo(summary(json.loads(run_file.read_text(encoding="utf-8"))))
     click.echo(f"report: {keep / 'training_reports' / (name + '.md')}")

@@ -13,7 +13,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,7 +33,13 @@ MODULES = {
 }
 QUESTION = "Which Python module does this documentation belong to: {modules}?\n\n{text}"
 #: What `main` writes, by name.
-ROWS, SMOLLM, TINY = "stdlib-docstrings.jsonl", "SmolLM2-135M-Instruct", "Tiny-Qwen3"
+SMOLLM, TINY = "SmolLM2-135M-Instruct", "Tiny-Qwen3"
+ROWS = {
+    "sft": "stdlib-docstrings.jsonl",
+    "dpo": "stdlib-docstring-pairs.jsonl",
+    "reward": "stdlib-docstring-pairs.jsonl",
+    "grpo": "stdlib-docstring-prompts.jsonl",
+}
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -88,6 +94,34 @@ def write_docstrings(path: Path, per_module: int = 80) -> int:
             messages = [{"role": "user", "content": question}, {"role": "assistant", "content": module}]
             rows.append(json.dumps({"messages": messages}, ensure_ascii=False))
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return len(rows)
+
+
+def write_preferences(path: Path, per_module: int = 80) -> int:
+    """Writes a pair a docstring as JSON lines: the right module is chosen, another one rejected; how many."""
+    draw = random.Random(1)
+    return _write_pairs(path, per_module, lambda module: draw.choice([name for name in MODULES if name != module]))
+
+
+def write_prompts(path: Path, per_module: int = 80) -> int:
+    """Writes a question a docstring as JSON lines, with the right module as `answer` for a reward; how many."""
+    return _write_pairs(path, per_module, None)
+
+
+def _write_pairs(path: Path, per_module: int, wrong: Callable[[str], str] | None) -> int:
+    chats = path.with_suffix(".chats.jsonl")
+    write_docstrings(chats, per_module)
+    rows = []
+    for line in chats.read_text(encoding="utf-8").splitlines():
+        user, right = json.loads(line)["messages"]
+        if wrong is None:
+            row = {"prompt": [user], "answer": right["content"]}
+        else:
+            rejected = {"role": "assistant", "content": wrong(right["content"])}
+            row = {"prompt": [user], "chosen": [right], "rejected": [rejected]}
+        rows.append(json.dumps(row, ensure_ascii=False))
+    chats.unlink()
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return len(rows)
 
@@ -167,14 +201,16 @@ def write_tiny_model(folder: Path, texts: list[str]) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """`python -m skillpack.samples FOLDER [--tiny]`: writes the rows and a model below FOLDER, if not there."""
+    """`python -m skillpack.samples FOLDER [--method M] [--tiny]`: writes rows for it and a model below FOLDER."""
     import argparse
 
     parser = argparse.ArgumentParser(prog="python -m skillpack.samples", description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--method", choices=sorted(ROWS), default="sft")
     parser.add_argument("--tiny", action="store_true", help="an untrained model of 0.14 million parameters")
     args = parser.parse_args(argv)
-    write_docstrings(args.folder / ROWS)
+    writers = {"sft": write_docstrings, "dpo": write_preferences, "reward": write_preferences, "grpo": write_prompts}
+    writers[args.method](args.folder / ROWS[args.method])
     if args.tiny:
         write_tiny_model(args.folder / TINY, [text for text, _ in docstrings()])
     else:
