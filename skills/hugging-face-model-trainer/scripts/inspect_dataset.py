@@ -456,7 +456,11 @@ CANDIDATES = {  # method -> (transform, the columns it reads), in the order of p
 }
 CANDIDATES["reward"] = CANDIDATES["dpo"]
 CANDIDATES["kto"] += CANDIDATES["dpo"]
-CHECKABLE = re.compile(r"(.*####\s*|.*\\boxed\{)?\s*[-+$]?\d[\d.,/]*\s*[%}]?\.?|\S{1,24}(\s\S{1,12})?", re.S)
+FINAL_NUMBER = re.compile(r"(.*####\s*)?[-+$]?\d[\d.,/]*\s*%?\.?|.*\\boxed\{[^\n]+", re.S)  # alone, or last
+TESTS = re.compile(r"\bassert\b|\bdef test|unittest|[\"']inputs?[\"']")
+TEST_COLUMNS = ("test", "tests", "test_list", "test_cases", "unit_tests", "public_tests", "input_output")
+ANSWER_COLUMNS = ("answer", "solution", "final_answer", "ground_truth", "target")
+NUMBER_LABELS, WORD_LABELS = 16, 100  # different answers at most, each of five rows on average: labels
 
 
 def bar(items, what: str):
@@ -680,15 +684,15 @@ def judge(rows: list, columns: list[str], method: str) -> dict:
     refused = [Counter(problem_of(row, mapping, method) for row in trial) for mapping in tried]
     best = max(range(len(tried)), key=lambda index: refused[index][""])
     mapping = tried[best]
-    problems: Counter[str] = Counter()
-    first: dict[str, str] = {}
+    places: dict[str, list[str]] = {}
     for where, row in rows if refused[best][""] else []:
-        if problem := problem_of(row, mapping, method):
-            problems[problem] += 1
-            first.setdefault(problem, where)
+        if problem := source_problem(row, mapping, method):
+            places.setdefault(problem, []).append(where)
+    problems = sorted(places.items(), key=lambda item: -len(item[1]))
+    misfits = sum(map(len, places.values()))
     asis = next((problem for problem, _ in refused[0].most_common() if problem), "")
-    if refused[best][""] == 0 or problems.total() * 2 > len(rows):
-        return {"verdict": "INCOMPATIBLE", "reason": asis or problems.most_common(1)[0][0], "needs": NEEDS[method]}
+    if refused[best][""] == 0 or misfits * 2 > len(rows):
+        return {"verdict": "INCOMPATIBLE", "reason": asis or problems[0][0], "needs": NEEDS[method]}
     if not mapping and not problems:
         return {"verdict": "READY", "reason": describe(columns, rows[0][1], method), "mapping": {}}
     reasons = [describe(columns, rows[0][1], method) if not mapping else f"{asis or 'Some rows do not fit'} as it is"]
@@ -702,14 +706,42 @@ def judge(rows: list, columns: list[str], method: str) -> dict:
     if problems:
         verdict["mapping"] = {**mapping, "leave_out_misfits": True}
         verdict["problems"] = [
-            {"problem": problem, "rows": count, "first": first[problem]} for problem, count in problems.most_common(5)
+            {"problem": problem, "rows": len(where), "first": where[0], "where": where[:100]}
+            for problem, where in problems[:5]
         ]
-        worst = verdict["problems"][0]
-        reasons.append(
-            f"{problems.total()} of {len(rows)} rows do not fit and are left out "
-            f"({worst['problem']}: {worst['rows']}, first in {worst['first']})"
-        )
+        listed = "; ".join(f"{problem}: {listing(where)}" for problem, where in problems[:5])
+        reasons.append(f"{misfits} of {len(rows)} rows do not fit and are left out ({listed})")
     return {**verdict, "reason": "; ".join(reasons)}
+
+
+def source_problem(row: dict, mapping: dict, method: str) -> str:
+    """`problem_of`, in the words of the source: the mapped columns are not in the user's file."""
+    problem = problem_of(row, mapping, method)
+    if not problem or not mapping:
+        return problem
+    old = {new: name for name, new in mapping.get("rename", {}).items()}
+    transform = mapping.get("transform")
+    needed = ([old.get(column, column) for column in read] for name, read in CANDIDATES[method] if name == transform)
+    read = next((names for names in needed if all(name in row for name in names)), [])
+    plain = (name for name in read if row[name] is None or row[name] == [] or isinstance(row[name], str))
+    if found := next(filter(None, (_content_problem(name, row[name], images=False) for name in plain)), ""):
+        return found
+    sources = " and ".join(map(repr, read))
+
+    def named(match: re.Match) -> str:
+        name = match[1]
+        if name in row or name not in (*CHAT_COLUMNS, *old):
+            return match[0]
+        return repr(old[name]) if name in old else f"{match[0]} (made from {sources})"
+
+    return re.sub(r"'(\w+)'", named, problem.replace("cannot read it", f"cannot read {sources}"))
+
+
+def listing(where: list[str]) -> str:
+    """["row 3", "row 9"] -> "rows 3, 9", the first ten."""
+    kind = where[0].split()[0]
+    numbers = ", ".join(place.removeprefix(f"{kind} ") for place in where[:10])
+    return f"{kind}{'s' * (len(where) > 1)} {numbers}" + f" and {len(where) - 10} more" * (len(where) > 10)
 
 
 def trl_converts(rows: list) -> bool:
@@ -732,30 +764,45 @@ def describe(columns: list[str], row: dict, method: str) -> str:
 def recommend(verdicts: dict, rows: list) -> dict:
     """The method that the columns were made for, and why; None when nothing fits."""
     fits = [method for method in METHODS if verdicts[method]["verdict"] != "INCOMPATIBLE"]
-    row = rows[0][1]
     if "dpo" in fits:
         return {"method": "dpo", "why": "rows hold a chosen and a rejected answer, which DPO compares"}
     if "kto" in fits:
         return {"method": "kto", "why": "every answer carries a label that says whether it is good, and none is paired"}
-    answers = next((c for c in ("answer", "solution", "final_answer", "ground_truth", "target") if c in row), None)
-    if "grpo" in fits and (answers or "sft" not in fits):
-        given = [str(row[answers]).strip() for _, row in rows if row[answers] is not None] if answers else []
-        share = sum(bool(CHECKABLE.fullmatch(answer)) for answer in given) / max(1, len(given))
+    checked, labels = checkable(rows)
+    if "grpo" in fits and checked:
         also = "; SFT on the answers as they are written fits too" if "sft" in fits else ""
-        if share >= 0.9:
-            why = f"{share:.0%} of '{answers}' are a number, end with one, or are a word or two: code can check them"
-            return {"method": "grpo", "why": why + also}
-        if "sft" not in fits:
-            return {"method": "grpo", "why": "there are prompts and no answers to imitate; write a reward function"}
+        return {"method": "grpo", "why": f"{checked}: code can check them{also}"}
     if "sft" in fits:
-        return {"method": "sft", "why": "rows show answers to imitate, and no preference or checkable answer"}
+        why = labels or "rows show answers to imitate, and no preference or checkable answer"
+        return {"method": "sft", "why": why}
+    if "grpo" in fits:
+        return {"method": "grpo", "why": "there are prompts and no answers to imitate; write a reward function"}
     return {"method": fits[0] if fits else None, "why": "the only one that fits" if fits else "no method fits"}
+
+
+def checkable(rows: list) -> tuple[str, str]:
+    """(what of the rows code can check, or ""; what says that their answers are labels, or "").
+
+    A number that ends a solution can be checked and seldom guessed. A label is no such thing: there are few, each
+    answers many rows, and imitating them is what SFT does.
+    """
+    columns = rows[0][1]
+    for column in (name for name in TEST_COLUMNS if name in columns):
+        share = sum(bool(TESTS.search(str(row[column]))) for _, row in rows) / len(rows)
+        if share >= 0.9:
+            return f"{share:.0%} of '{column}' hold tests to run an answer against", ""
+    column = next((name for name in ANSWER_COLUMNS if name in columns), "")
+    given = [text for _, row in rows if column and row[column] is not None and (text := str(row[column]).strip())]
+    different, share = len(set(given)), sum(bool(FINAL_NUMBER.fullmatch(text)) for text in given) / max(1, len(given))
+    if different and 5 * different <= len(given) and different <= (NUMBER_LABELS if share >= 0.9 else WORD_LABELS):
+        return "", f"'{column}' is one of {different} labels, each of many rows: SFT learns to give them"
+    return f"{share:.0%} of '{column}' are a number or end with one" if share >= 0.9 else "", ""
 
 
 # Measuring: rows are mapped and fit from here on.
 
 
-def sequences(row: dict, method: str) -> list[tuple]:
+def sequences(row: dict, method: str | None) -> list[tuple]:
     """[(given, answer)] that the trainer makes of a mapped row: lists of messages, or text."""
     if method == "grpo":
         return [(row["prompt"], row["prompt"][:0])]
@@ -845,10 +892,11 @@ class Tokenizer:
         ]  # a plain text ends with the end-of-text token that TRL adds
 
 
-def measure_tokens(rows: list[dict], method: str, counter, max_length: int) -> tuple[dict, int]:
+def measure_tokens(rows: list[dict], method: str | None, counter, max_length: int) -> tuple[dict, int]:
     """(the report's `tokens`, rows that the chat template refuses).
 
-    Of a preference pair the longer answer gives the row's length, and both carry loss.
+    Of a preference pair the longer answer gives the row's length, and both carry loss. For GRPO, which draws the
+    answers itself, these are the lengths of the prompts; for `method` None, of plain text. Neither has a loss.
     """
     import numpy
 
@@ -883,7 +931,7 @@ def measure_tokens(rows: list[dict], method: str, counter, max_length: int) -> t
             lengths.append(max(whole for whole, _, _ in mine))
             loss = sum(answer or whole - given for whole, given, answer in mine)
             trained.append(loss)
-            masked += method != "grpo" and (loss <= 0 or all(given >= max_length for _, given, _ in mine))
+            masked += loss <= 0 or all(given >= max_length for _, given, _ in mine)
     if not lengths:
         return {"counted_with": counter.name, "rows": len(rows), "mean": 0, "p50": 0, "p95": 0, "max": 0}, len(rows)
     p50, p95 = numpy.percentile(lengths, [50, 95]).round().astype(int).tolist()
@@ -897,9 +945,9 @@ def measure_tokens(rows: list[dict], method: str, counter, max_length: int) -> t
         "max": max(lengths),
         "max_length": max_length,
         "percent_cut": {at: round(percent, 2) for at, percent in cut.items()},
-        "trained_mean": round(sum(trained) / len(trained), 1),
-        "fully_masked_rows": masked,
     }
+    if method not in ("grpo", None):
+        tokens |= {"trained_mean": round(sum(trained) / len(trained), 1), "fully_masked_rows": masked}
     return tokens, len(rows) - len(lengths)
 
 
@@ -943,8 +991,8 @@ def near_duplicates(texts: dict[str, str], threshold: float = 0.6) -> dict[str, 
     return {name: root(name) for name in same}
 
 
-def find_groups(rows: list[dict]) -> tuple[dict, dict]:
-    """(statistics, split without its side): prompts that belong together, and what says so."""
+def find_groups(rows: list[dict]) -> tuple[dict, dict, Counter]:
+    """(statistics, split without its side, rows of each group): prompts that belong together, and what says so."""
     exact = Counter(group_of(row, exact=True) for row in rows)
     texts: dict[str, str] = {}
     sizes: Counter[str] = Counter()
@@ -952,34 +1000,45 @@ def find_groups(rows: list[dict]) -> tuple[dict, dict]:
         group = group_of(row)
         sizes[group] += 1
         texts.setdefault(group, prompt_text(row))
-    if len(exact) > 2 * len(sizes) and max(sizes.values()) > len(rows) / 4:
-        stats = {"groups": len(exact), "near_duplicate_groups": 0, "largest_group": max(exact.values())}
-        return stats, {"key": "prompt", "same": {}}
-    same = near_duplicates(texts)
+    split: dict = {"key": "group", "same": {}}
     joined: Counter[str] = Counter()
-    for group, count in sizes.items():
-        joined[same.get(group, group)] += count
-    if max(joined.values()) > max(len(rows) / 4, max(sizes.values())):
-        same, joined = {}, sizes  # one chain through most of the data says that its prompts are alike, not the same
-    stats = {"groups": len(joined), "near_duplicate_groups": len(same), "largest_group": max(joined.values())}
-    return stats, {"key": "group", "same": same}
-
-
-def propose_split(rows: list[dict], stats: dict, split: dict, seed: int) -> dict:
-    """The held-out part by group: its size, and the first seed from `seed` on whose part comes near that size."""
-    groups = stats["groups"]
-    fraction = 0.2 if groups < 300 else 0.1 if groups < 10_000 else 0.05
-    share = 0.0
-    for chosen in range(seed, seed + 20):
-        share = sum(held_out(row, {**split, "fraction": fraction, "seed": chosen}) for row in rows) / len(rows)
-        if 0.7 * fraction <= share <= 1.3 * fraction:
-            break
+    if len(exact) > 2 * len(sizes) and max(sizes.values()) > len(rows) / 4:
+        split["key"], sizes, joined = "prompt", exact, exact
     else:
-        chosen = seed
+        same = near_duplicates(texts)
+        for group, count in sizes.items():
+            joined[same.get(group, group)] += count
+        if max(joined.values()) > max(len(rows) / 4, max(sizes.values())):
+            joined = sizes  # one chain through most of the data says that its prompts are alike, not the same
+        else:
+            split["same"] = same
+    stats = {
+        "groups": len(joined),
+        "repeated_prompts": len(rows) - len(exact if split["key"] == "prompt" else sizes),
+        "near_duplicate_groups": len(split["same"]),
+        "largest_group": max(joined.values()),
+    }
+    return stats, split, joined
+
+
+def propose_split(split: dict, sizes: Counter, seed: int, scale: float) -> dict:
+    """The held-out part by group: its size, and the first seed from `seed` on whose part comes near that size.
+
+    `sizes` {group: rows examined}; `scale`: rows of the source for each row examined.
+    """
+    rows = sizes.total()
+    fraction = 0.2 if len(sizes) < 300 else 0.1 if len(sizes) < 10_000 else 0.05
+
+    def draw(seed: int) -> list[int]:
+        return [count for group, count in sizes.items() if is_held_out(group, fraction, seed)]
+
+    near = (chosen for chosen in range(seed, seed + 20) if 0.7 <= sum(draw(chosen)) / rows / fraction <= 1.3)
+    chosen = next(near, seed)
+    held = draw(chosen)
     if split["key"] == "prompt":
         why = "rows differ in their digits only, so equal prompts, and only these, stay on one side"
-    elif groups < len(rows):
-        why = f"{len(rows)} rows are {groups} different prompts: a split by rows would test on what was trained on"
+    elif len(sizes) < rows:
+        why = f"{rows} rows are {len(sizes)} different prompts: a split by rows would test on what was trained on"
     else:
         why = "no two prompts are alike; the hash of the prompt decides, so that added rows move no old one"
     return {
@@ -987,7 +1046,10 @@ def propose_split(rows: list[dict], stats: dict, split: dict, seed: int) -> dict
         "fraction": fraction,
         "seed": chosen,
         "held_out_split": None,
-        "why": f"{why} ({share:.0%} held out)",
+        "train_rows": round((rows - sum(held)) * scale),
+        "held_out_rows": round(sum(held) * scale),
+        "held_out_groups": len(held),
+        "why": why,
     }
 
 
@@ -1003,29 +1065,46 @@ def type_name(values: list) -> str:
 
 
 def print_statistics(report: dict) -> None:
-    rows, tokens, split = report["rows"], report["tokens"], report["split"]
+    rows, tokens, split, method = report["rows"], report["tokens"], report["split"], report["measured_as"]
     total = "an unknown number" if rows["total"] is None else f"{rows['total']:,}"
-    say(f"\nRecommended: {(report['recommended']['method'] or 'none').upper()}: {report['recommended']['why']}")
+    left_out = f"{rows['misfits']} left out" + f" ({rows['empty']} of them empty)" * (rows["misfits"] > 0)
+    asked = report["recommended"]["why"] == "as asked"
     say(
-        f"Rows: {rows['examined']:,} examined of {total}; {rows['empty']} empty, {rows['misfits']} misfits, "
-        f"{rows['duplicates']} duplicates, {rows['out_of_order']} with roles out of order"
+        f"\n{'Method' if asked else 'Recommended'}: {(report['recommended']['method'] or 'none').upper()}: "
+        f"{report['recommended']['why']}{', and it does not fit' * (asked and not method)}"
+    )
+    say(f"Rows: {rows['examined']:,} examined of {total}; {left_out if method else 'all read as plain text'}")
+    say(
+        f"Copies: {rows['duplicates']} exact duplicates; {rows['repeated_prompts']} rows repeat another's prompt"
+        f"{' up to case, digits and punctuation' * (split['key'] != 'prompt')}"
     )
     say(
         f"Prompts: {rows['groups']:,} groups, the largest of {rows['largest_group']} rows; "
-        f"{rows['near_duplicate_groups']} joined as near duplicates"
+        f"{rows['near_duplicate_groups']} joined as near duplicates; {rows['out_of_order']} with roles out of order"
     )
+    only = ", prompts only (GRPO draws the answers itself)" * (method == "grpo")
     say(
-        f"Tokens of {tokens['rows']:,} rows: p50 {tokens['p50']}, p95 {tokens['p95']}, max {tokens['max']}; "
+        f"Tokens of {tokens['rows']:,} rows{only}: p50 {tokens['p50']}, p95 {tokens['p95']}, max {tokens['max']}; "
         f"by {tokens['counted_with']}"
     )
     if "percent_cut" in tokens:
-        say("Cut: " + ", ".join(f"{percent} % at {at}" for at, percent in tokens["percent_cut"].items()))
+        label, at = ("Longer", "than") if only else ("Cut", "at")
+        say(f"{label}: " + ", ".join(f"{percent} % {at} {limit}" for limit, percent in tokens["percent_cut"].items()))
+    if "trained_mean" in tokens:
         say(
             f"Loss: {tokens['trained_mean']} tokens a row carry it; "
             f"{tokens['fully_masked_rows']} rows have none within {tokens['max_length']}"
         )
-    side = split["held_out_split"] or f"{split['fraction']:.0%} by {split['key']}, seed {split['seed']}"
-    say(f"Split: {side}: {split['why']}")
+    train, held = split["train_rows"], split["held_out_rows"]
+    if split["held_out_split"]:
+        say(f"Split: {train:,} rows to train on, {held:,} of split {split['held_out_split']} held out: {split['why']}")
+    else:
+        about = "about " * (rows["total"] not in (None, rows["examined"]))
+        share, of_groups = held / (train + held), split["held_out_groups"] / rows["groups"]
+        say(
+            f"Split: {about}{held:,} of {train + held:,} rows held out ({100 * share:.0f} %; {100 * of_groups:.0f} % "
+            f"of the {split['key']}s), seed {split['seed']}: {split['why']}"
+        )
 
 
 def main(argv: list[str]) -> int:
@@ -1074,20 +1153,22 @@ def main(argv: list[str]) -> int:
         tell(f"{method.upper()}: {verdicts[method]['verdict']}\n{verdicts[method]['reason']}")
         if "needs" in verdicts[method] and method == args.method:
             tell(f"Needs {verdicts[method]['needs']}")
-    recommended = recommend(verdicts, rows)
-    method = args.method or recommended["method"]
+    recommended = {"method": args.method, "why": "as asked"} if args.method else recommend(verdicts, rows)
+    method = recommended["method"]
     fits = method is not None and verdicts[method]["verdict"] != "INCOMPATIBLE"
 
     warnings = []
     mapping = verdicts[method]["mapping"] if fits else {}
-    good = [map_row(row, mapping) for _, row in rows if not fits or not problem_of(row, mapping, method)]
+    refusals = [source_problem(row, mapping, method) if fits else "" for _, row in rows]
+    good = [map_row(row, mapping) for (_, row), refusal in zip(rows, refusals, strict=True) if not refusal]
     if not fits:  # nothing trains; the lengths of what is there still help to choose
         good = [{"text": "\n".join(str(value) for value in row.values() if value is not None)} for row in good]
-    read_as = method if fits else "sft"
+    read_as = method if fits else None
     counter = Tokenizer(args.model) if args.model else Estimate()
     tokens, refused = measure_tokens(good, read_as, counter, args.max_length)
-    stats, split = find_groups(good)
-    split = propose_split(good, stats, split, args.seed)
+    scale = (total or len(rows)) / len(rows)
+    stats, split, sizes = find_groups(good)
+    split = propose_split(split, sizes, args.seed, scale)
     disorder: Counter[str] = Counter()
     for row in good:
         for given, answer in [] if "input_ids" in row else sequences(row, read_as):
@@ -1096,7 +1177,6 @@ def main(argv: list[str]) -> int:
                 disorder[problem] += 1
                 break
     distinct = {hashlib.sha256(json.dumps(row, sort_keys=True, default=str).encode()).digest() for row in good}
-    problems = verdicts[method].get("problems", []) if fits else []
     report = {
         "schema": "skillpack/dataset-report/1",
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -1104,7 +1184,7 @@ def main(argv: list[str]) -> int:
         "rows": {
             "total": total,
             "examined": len(rows),
-            "empty": sum(entry["rows"] for entry in problems if entry["problem"].startswith("empty")),
+            "empty": sum(refusal.startswith("empty") for refusal in refusals),
             "misfits": len(rows) - len(good),
             "duplicates": len(good) - len(distinct),
             "out_of_order": disorder.total(),
@@ -1113,7 +1193,7 @@ def main(argv: list[str]) -> int:
         "columns": {column: type_name([row[column] for _, row in rows[:100]]) for column in columns},
         "verdicts": verdicts,
         "recommended": recommended,
-        "measured_as": read_as if fits else None,
+        "measured_as": read_as,
         "tokens": tokens,
         "split": split,
         "warnings": warnings,
@@ -1128,7 +1208,10 @@ def main(argv: list[str]) -> int:
         percent = f"{100 * shared / max(1, len(mapped)):.0f} %"
         if mapped and shared <= 0.05 * len(mapped):
             why = f"the source's own split; {shared} of {len(mapped)} prompts examined also stand in {args.split}"
-            report["split"] = {**split, "key": "given", "same": {}, "held_out_split": test_name, "why": why}
+            del split["held_out_groups"]
+            held = round(len(mapped) * (test_total or len(given)) / len(given))
+            split |= {"key": "given", "same": {}, "held_out_split": test_name, "why": why}
+            split |= {"train_rows": round(len(good) * scale), "held_out_rows": held}
         else:
             warnings.append(
                 f"{shared} of {len(mapped)} prompts of split {test_name} ({percent}) also stand in {args.split}: "
@@ -1139,18 +1222,20 @@ def main(argv: list[str]) -> int:
         warnings.append(f"roles out of order, which some chat templates refuse: {listed}")
     if stats["groups"] < 20:
         warnings.append(f"only {stats['groups']} different prompts: too few to hold some out and learn from the rest")
+    if fits and (held := split["held_out_rows"]) < 100:
+        points = f", up to {98 / held**0.5:.0f} points of accuracy either way" if held else ""
+        warnings.append(f"only {held} rows are held out: the interval of what is measured on them is wide{points}")
     if tokens.get("fully_masked_rows"):
         warnings.append(
             f"{tokens['fully_masked_rows']} rows have no answer within {args.max_length} tokens and teach nothing: "
             "raise --max-length, or shorten their prompts"
         )
-    if fits and read_as in ("dpo", "reward") and (equal := sum(row["chosen"] == row["rejected"] for row in good)):
+    if read_as in ("dpo", "reward") and (equal := sum(row["chosen"] == row["rejected"] for row in good)):
         warnings.append(f"{equal} pairs have equal answers, and teach nothing")
-    if fits and "label" in good[0] and read_as in ("sft", "kto"):
-        if read_as == "sft":
-            warnings.append("a 'label' column stands beside the answers: SFT imitates bad ones too")
-        elif len({bool(row["label"]) for row in good}) == 1:
-            warnings.append("every 'label' is the same: KTO needs good and bad answers")
+    if read_as == "sft" and "label" in good[0]:
+        warnings.append("a 'label' column stands beside the answers: SFT imitates bad ones too")
+    if read_as == "kto" and "label" in good[0] and len({bool(row["label"]) for row in good}) == 1:
+        warnings.append("every 'label' is the same: KTO needs good and bad answers")
     if args.model:
         template, reasons = counter.tokenizer.chat_template, counter.refused.most_common(1)
         report["chat_template"] = {
