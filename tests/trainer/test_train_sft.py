@@ -193,6 +193,14 @@ def test_every_form_of_rows_trains(tmp_path, plan, script, row, named):
     assert run["train_rows"] > 0 and all(entry["loss"] > 0 for entry in run["log"])
 
 
+def test_a_folder_with_checkpoints_of_another_plan_is_refused(tmp_path, plan, script):
+    assert script("train_sft.py", "--plan", plan(steps=100_000, deadline_seconds=1)).returncode == 3
+    (tmp_path / "runs/tiny/run.json").unlink()
+    done = script("train_sft.py", "--plan", plan(steps=12, learning_rate=0.01))
+    assert done.returncode == 2
+    assert "holds checkpoints of another plan" in done.stderr
+
+
 def test_rows_whose_answers_are_all_cut_off_are_refused_before_training(tmp_path, plan, script):
     done = script("train_sft.py", "--plan", plan(max_length=8))
     assert done.returncode == 2

@@ -931,6 +931,7 @@ def choose(model: dict, report: dict, machines: list[dict], method: str, args) -
         "packing": False,
         "seed": args.seed,
         "save_seconds": args.save_seconds or max(300, round(20 * saved / DOWNLOAD_GB_PER_SECOND)),
+        "budget_seconds": args.max_minutes * 60 if args.max_minutes else None,
         "deadline_seconds": None,
         "held_out_rows": min(args.held_out_rows, 20) if args.test_run else args.held_out_rows,
     }
@@ -964,6 +965,9 @@ def timeout_seconds(option: dict, args: argparse.Namespace) -> int:
 
 
 def training_rows(report: dict) -> int:
+    """Rows that are not held out: as the report counted them, else by the share of its split."""
+    if report["split"].get("train_rows"):
+        return report["split"]["train_rows"]
     total = report["rows"]["total"] or report["rows"]["examined"]
     return max(1, round(total * (1 - (report["split"]["fraction"] if report["split"]["key"] != "given" else 0))))
 
@@ -1070,6 +1074,16 @@ def script_warnings(method: str, hardware: dict, settings: dict) -> list[str]:
     return warnings
 
 
+def load_warnings(hardware: dict) -> list[str]:
+    """A machine with other work: the rates measured on it, and the times, hold only while that work goes on."""
+    if hardware["where"] != "local" or hardware["device"] != "cpu" or not hasattr(os, "getloadavg"):
+        return []
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load < 0.7 * cores:
+        return []
+    return [f"this machine is busy (load {load:.1f} on {cores} cores): times are uncertain; --max-minutes holds them"]
+
+
 def next_step(plan: dict, out: Path) -> str:
     """The next command, naming only scripts that are there."""
     scripts = Path(__file__).resolve().parent
@@ -1104,7 +1118,11 @@ def arguments() -> argparse.ArgumentParser:
     place.add_argument("--why-not", metavar="FLAVOR", help="say in numbers why it was not chosen")
     place.add_argument("--test-run", type=int, nargs="?", const=100, metavar="N",
                        help="plan a rehearsal of N rows (default: 100), 20 scored")  # fmt: skip
-    options.add_argument("--max-minutes", type=float, help="of training; the steps are cut to fit")
+    options.add_argument(
+        "--max-minutes",
+        type=float,
+        help="of training: the steps are cut to fit, and at the end of this time the run stops and is scored",
+    )
     options.add_argument("--max-memory-gb", type=float, help="local: take no more than this, in 10^9 bytes")
     change = options.add_mutually_exclusive_group()
     change.add_argument("--lora", action="store_true", help="train an adapter whatever the size")
@@ -1115,6 +1133,9 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--steps", type=int)
     options.add_argument("--learning-rate", type=float)
     options.add_argument("--max-length", type=int, help="tokens; longer rows are cut at their end")
+    options.add_argument(
+        "--reward", action="append", help="GRPO: a name of train_grpo.py or FILE.py:FUNCTION, repeatable"
+    )
     options.add_argument("--max-completion-length", type=int, default=512, help="GRPO: of a generation (default: 512)")
     options.add_argument("--held-out-rows", type=int, default=200, help="scored before and after (default: 200)")
     options.add_argument("--save-seconds", type=float, help="between checkpoints (default: 300, more for large ones)")
@@ -1156,7 +1177,12 @@ def main(argv: list[str]) -> int:
         warnings.append(f"the run needs {estimate['disk_gb']:.1f} GB of disk and {free:.1f} GB are free there")
     if hardware["where"] == "local" and estimate["memory_gb"] * MARGIN > 0.9 * hardware["memory_gb"]:
         warnings.append("memory is tight: close other programs, or plan again with a lower --max-memory-gb")
-    warnings += script_warnings(method, hardware, settings)
+    warnings += script_warnings(method, hardware, settings) + load_warnings(hardware)
+    if method == "grpo":
+        settings["rewards"] = args.reward
+        if not args.reward:
+            del settings["rewards"]
+            warnings.append("no reward is named: add --reward, or settings.rewards to the plan, or it will not start")
     name = args.name or run_name(args.model, report["source"]["id"], method) + ("-test" if args.test_run else "")
     plan = {
         "schema": "skillpack/plan/1",

@@ -410,6 +410,7 @@ import signal
 import time
 
 WHOLE = "whole"  # the file that is written into a checkpoint last: without it the checkpoint is a torso
+FIRST = os.environ.get("RANK", "0") == "0"  # of several processes, the one that writes the run's files
 BAD_STEPS = 3  # steps with a loss that is not a number before the run is stopped
 
 
@@ -440,6 +441,12 @@ def open_run(doc: str, method: str, argv: list[str]):
                 emit(run)
             return None, out, args
     require_disk(out, plan["estimate"]["disk_gb"])
+    claim = out / "plan.sha256"
+    if claim.is_file() and claim.read_text(encoding="utf-8").strip() != plan_sha256(plan):
+        raise Failure(
+            f"{out} holds checkpoints of another plan", "give another folder with --out, or delete this one", EXIT_USAGE
+        )
+    write_atomic(claim, plan_sha256(plan) + "\n")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     log(f"run {plan['name']} in {out}: loading rows")
     return plan, out, args
@@ -532,7 +539,7 @@ def answer_likelihoods(model, tokenizer, given, answers: list, settings: dict) -
     padded = torch.tensor([ids + [tokenizer.pad_token_id] * (longest - len(ids)) for ids in tokens], device=device)
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=settings["precision"] == "bf16")
     with torch.no_grad(), autocast:
-        first = model(torch.tensor([prompt], device=device), use_cache=True)
+        first = model(torch.tensor([prompt], device=device), use_cache=True, logits_to_keep=1)
         cache = first.past_key_values
         cache.batch_repeat_interleave(len(tokens))
         rest = model(padded, past_key_values=cache).logits
@@ -595,6 +602,10 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
 
     A run that a guard stopped keeps its checkpoints, has no comparison, and ends with a Failure.
     """
+    if not FIRST:
+        if not guard.stopped:
+            trainer.save_model(str(out / "model"))  # every process takes part in gathering the weights
+        return EXIT_FAILED if guard.stopped else EXIT_OK
     entries = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     logged = ("step", "loss", "learning_rate", "reward")
     document = {
@@ -737,7 +748,8 @@ def run_guard(plan: dict, out: Path):
             log_file = out / "log.jsonl"
             lines = log_file.read_text(encoding="utf-8").splitlines() if log_file.is_file() else []
             kept = [line for line in lines if json.loads(line)["step"] <= step]
-            write_atomic(log_file, "".join(line + "\n" for line in kept))
+            if FIRST:
+                write_atomic(log_file, "".join(line + "\n" for line in kept))
             self.trained = sum(json.loads(line)["seconds"] for line in kept)
 
         def on_train_begin(self, args, state, control, **kwargs):
@@ -756,8 +768,9 @@ def run_guard(plan: dict, out: Path):
             now = time.monotonic()
             entry = {"step": state.global_step, "seconds": now - self.stepped, "time": time.time(), **logs}
             self.stepped = now
-            with (out / "log.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
+            if FIRST:
+                with (out / "log.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(entry) + "\n")
             tracker(logs, state.global_step)
             self.bad = 0 if math.isfinite(logs["loss"]) else self.bad + 1
             deadline, budget = settings.get("deadline_seconds"), settings.get("budget_seconds")
@@ -776,7 +789,8 @@ def run_guard(plan: dict, out: Path):
             control.should_save = bool(self.bad == 0 and due and state.global_step < state.max_steps)
 
         def on_save(self, args, state, control, **kwargs):
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
+            if FIRST:
+                (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
             self.saved = time.monotonic()
 
         def on_train_end(self, args, state, control, **kwargs):
@@ -792,6 +806,8 @@ def start_tracker(project: str, name: str, config: dict):
     Trackio writes to its own folder on this machine (TRACKIO_DIR); a Space is synced by its own command,
     because the first push to a private Space, or of a LoRA run, raises (trackio 0.43).
     """
+    if not FIRST:
+        return (lambda metrics, step: None), (lambda: None)
     try:
         import trackio
 
