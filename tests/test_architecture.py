@@ -11,7 +11,19 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "skillpack"
 #: Each may import those before it, and itself. A new module needs a place here.
 ORDER = [
-    *("diagnostics", "errors", "source", "frontmatter", "markdown", "scripts", "skill", "rules", "check", "reports", "listing"),
+    *(
+        "diagnostics",
+        "errors",
+        "source",
+        "frontmatter",
+        "markdown",
+        "scripts",
+        "skill",
+        "rules",
+        "check",
+        "reports",
+        "listing",
+    ),
     *("catalog", "targets", "schemas", "write", "kit", "verify", "hub", "samples", "rehearsal", "cli", "__main__"),
 ]
 

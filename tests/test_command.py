@@ -18,7 +18,7 @@ from skillpack.cli import main
 
 CASES = Path(__file__).parent / "rules"
 SCHEMA = Path(skillpack.__file__).parent / "schemas" / "report.schema.json"
-GOOD = "---\nname: {name}\ndescription: Sorts <numbers> & more.\n---\n\nRun `sort`.\n"
+GOOD = "---\nname: {name}\ndescription: Sorts <numbers> & more. Use when unsorted.\n---\n\nRun `sort`.\n"
 
 
 def make(folder: Path, text: str = GOOD) -> Path:
@@ -248,7 +248,7 @@ def test_prompt_prints_the_block_of_the_reference_library_escaped(
         "good",
         "</name>",
         "<description>",
-        "Sorts &lt;numbers&gt; &amp; more.",
+        "Sorts &lt;numbers&gt; &amp; more. Use when unsorted.",
         "</description>",
         "<location>",
         f"{good}/SKILL.md",

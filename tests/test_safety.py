@@ -48,6 +48,8 @@ def hook(event, arguments):
         if not isinstance(arguments[0], (str, bytes)):
             return
         path = os.path.realpath(os.fsdecode(arguments[0]))
+        if len(os.path.basename(path)) > 255:
+            return  # scripts.NO_FILE: no file can have this name
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
         if writes or not (path == root or path.startswith((root + os.sep, *libraries))):
             seen.append((event, path))

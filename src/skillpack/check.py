@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from skillpack.diagnostics import ERROR, Diagnostic, Finding, Location, Severity, redacted
-from skillpack.rules import Rule
+from skillpack.rules import GROUPS, Rule
 from skillpack.skill import Brief, Skill
 
 #: The slug under which a rule that failed is reported. It has no module: it is about the program.
@@ -14,26 +14,30 @@ CRASHED = "rule-crashed"
 
 def check(skills: Iterable[Skill], rules: Sequence[Rule]) -> list[Diagnostic]:
     """Every finding of every rule on every skill, sorted by place, each once. A skill is let go once it is judged."""
-    alone = [rule for rule in rules if rule.group != "tree"]
+    groups: dict[str, list[Rule]] = {}
+    for rule in rules:
+        groups.setdefault(rule.group, []).append(rule)
+    across = groups.pop("tree", [])
     briefs: list[Brief] = []
     found: set[Diagnostic] = set()
     for skill in skills:
-        for rule in alone:
-            found.update(_apply(rule, skill.path, skill))
+        noted = {slug for slug, _ in skill.problems}
+        for group, asked in groups.items():
+            if GROUPS[group](skill):
+                for rule in asked:
+                    if group != "noted" or rule.slug in noted:
+                        found.update(_apply(rule, skill.path, skill))
         if (brief := skill.brief) is not None:
             briefs.append(brief)
     if len(briefs) > 1:
-        for rule in rules:
-            if rule.group == "tree":
-                found.update(_apply(rule, briefs[0].path, briefs))
+        for rule in across:
+            found.update(_apply(rule, briefs[0].path, briefs))
     return sorted(found)
 
 
 def _apply(rule: Rule, path: str, judged: Skill | Sequence[Brief]) -> Iterator[Diagnostic]:
     """The findings of one rule on one skill or tree; when the rule fails, that is a finding too."""
     try:
-        if isinstance(judged, Skill) and not rule.concerns(judged):
-            return
         for finding in rule.judge(judged):
             yield _diagnostic(path, rule.slug, finding, rule.severity)
     except Exception as error:  # noqa: BLE001 a defect of one rule must neither hide the others nor pass

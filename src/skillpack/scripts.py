@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import ast
 
+#: In place of a file's name: Python tries to open it to quote a wrong line, and no file can have a name this long.
+NO_FILE = f"<script{'-' * 300}>"
 _HEADER = r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$"
 
 
@@ -94,7 +96,7 @@ class Script:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                return ast.parse(self.text, "<script>", feature_version=version)
+                return ast.parse(self.text, NO_FILE, feature_version=version)
             except SyntaxError as error:
                 return error
             except (ValueError, RecursionError, MemoryError) as error:

@@ -137,7 +137,9 @@ class Skill:
 
     @property
     def data_files(self) -> list[str]:
-        """The JSON files whose form is known: evals."""
+        """The JSON files whose form is known: evals of a skill, manifests of a tree."""
+        if self.tree.skill_file is None:
+            return self.tree.files
         return [name for name in self.tree.files if name.endswith(".json") and name.startswith("evals/")]
 
     @property

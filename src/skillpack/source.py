@@ -5,7 +5,7 @@ caps their size, stays inside the folder and wants UTF-8. Whatever goes wrong be
 nothing here raises for what a file contains.
 """
 # pathlib takes longer to import than a validation takes to run.
-# ruff: noqa: PTH100, PTH110, PTH112, PTH114, PTH118, PTH119
+# ruff: noqa: PTH123, PTH100, PTH110, PTH112, PTH114, PTH118, PTH119
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ MAX_FILES = 20_000
 #: Folders nested deeper than this are not entered.
 MAX_DEPTH = 64
 
+#: Manifests of plugins and servers at the root of a tree.
+MANIFESTS = (
+    *(".agents/plugins/marketplace.json", ".claude-plugin/marketplace.json", ".claude-plugin/plugin.json"),
+    *(".codex-plugin/plugin.json", ".cursor-plugin/plugin.json", ".mcp.json"),
+)
 #: Hidden folders in which clients look for skills.
 CLIENT_FOLDERS = frozenset({".agents", ".claude", ".codex", ".cursor", ".gemini", ".github"})
 _NEVER_ENTERED = frozenset({".git", ".venv", "__pycache__", "node_modules"})
@@ -181,12 +186,24 @@ def peek_text(tree: Tree, name: str) -> str | None:
         return None
 
 
+def own_text(path: str) -> str:
+    """The text of a file that belongs to this program: a schema, the settings that a user names."""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def is_executable(tree: Tree, name: str) -> bool:
     """Whether the file `name` of the tree has the bit that lets its owner run it."""
     try:
         return bool(os.lstat(tree.path(name)).st_mode & stat.S_IXUSR)
     except OSError:
         return False
+
+
+def has(tree: Tree, name: str) -> bool:
+    """Whether there is a file or folder `name` in the folder, also one that the walk does not list."""
+    path = tree.path(name)
+    return tree.contains(path) and os.path.exists(path)
 
 
 def _read(tree: Tree, path: str) -> bytes | None:
@@ -251,6 +268,8 @@ class _Search:
             self._unchecked(here, path, f"the folder cannot be listed: {error.strerror}")
             return
         name = named or (_skill_file(entries, given=depth == 0) if looking else None)
+        if looking and named is None:
+            self._manifests(path, [entry.name for entry in entries])
         if name is not None:
             here = Tree(path, name)
             self.trees.append(here)
@@ -274,6 +293,15 @@ class _Search:
             target = os.path.normpath(_join(self._root.root, os.path.relpath(os.path.realpath(link), self._root.real)))
             if target not in self._entered:
                 self.enter(target, 1, [], looking=True)
+
+    def _manifests(self, path: str, names: Sequence[str]) -> None:
+        """Notes the manifests in `path` as a tree without a skill."""
+        if not any(name.startswith((".agents", ".c", ".mcp")) for name in names):
+            return
+        here = Tree(path, None)
+        here.files = [name for name in MANIFESTS if name.split("/")[0] in names and has(here, name)]
+        if here.files:
+            self.trees.append(here)
 
     def _link(self, path: str, here: Tree | None, looking: bool) -> None:
         if here is not None:

@@ -27,16 +27,16 @@ PROFILES = ("spec", "recommended", "strict")
 
 #: Group (a folder) -> whether a skill has what its rules are about. "" are the rules that every skill is asked;
 #: `noted` report what was noted while reading; `tree` compare the skills of a tree with each other.
-GROUPS: dict[str, Callable[[Skill, str], bool]] = {
-    "": lambda skill, slug: True,
-    "noted": lambda skill, slug: any(name == slug for name, _ in skill.problems),
-    "body": lambda skill, slug: skill.text is not None,
-    "links": lambda skill, slug: skill.has_links,
-    "scripts": lambda skill, slug: bool(skill.scripts),
-    "code": lambda skill, slug: skill.has_code,
-    "hidden": lambda skill, slug: skill.has_hidden,
-    "data": lambda skill, slug: bool(skill.data_files),
-    "tree": lambda skill, slug: False,
+GROUPS: dict[str, Callable[[Skill], bool]] = {
+    "": lambda skill: True,
+    "noted": lambda skill: bool(skill.problems),
+    "body": lambda skill: skill.text is not None,
+    "links": lambda skill: skill.has_links,
+    "scripts": lambda skill: bool(skill.scripts),
+    "code": lambda skill: skill.has_code,
+    "hidden": lambda skill: skill.has_hidden,
+    "data": lambda skill: bool(skill.data_files),
+    "tree": lambda skill: False,
 }
 
 
@@ -68,10 +68,6 @@ class Rule:
         found = import_module(self.module).check
         self.severity, self.judge, self.profile = found.severity, found.judge, found.profile
         return getattr(self, name)
-
-    def concerns(self, skill: Skill) -> bool:
-        """Whether `skill` has what this rule is about."""
-        return GROUPS[self.group](skill, self.slug)
 
     @property
     def documentation(self) -> str:

@@ -1,0 +1,35 @@
+"""Nothing fetched is run unread.
+
+Why: `curl … | sh` runs what a server sends at that moment, to that caller; nobody can review it.
+Fix: install from a package registry with a version, or download, check a digest, and then run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from skillpack.diagnostics import WARNING, Finding, quoted
+from skillpack.rules import rule
+from skillpack.rules._text import commands
+from skillpack.skill import Skill
+
+_FETCH = r"(?:curl|wget|iwr|irm|Invoke-WebRequest|Invoke-RestMethod)"
+_SHELL = (
+    r"(?:sudo\s+(?:-\S+\s+)*)?(?:env\s+)?(?:/(?:usr/)?bin/)?"
+    r"(?:(?:ba|z|da|k|fi)?sh|python3?(?=\s*(?:-\s|-$|$))|iex|Invoke-Expression)"
+)
+PIPED = (
+    rf"\b{_FETCH}\s[^|;&\n]*(?:&[^&|;\n]*)*\|\s*{_SHELL}\b(?![\w./-])"
+    rf"|(?:\b(?:ba|z)?sh|\beval|\bsource|(?:^|\s)\.)\s+(?:-c\s+)?[\"']?(?:<\(|\$\(|`)\s*{_FETCH}\s"
+)
+
+
+@rule(severity=WARNING)
+def check(skill: Skill) -> Iterator[Finding]:
+    """Commands in fences and shell scripts that fetch and run in one."""
+    for where, command, line in commands(skill):
+        match = re.search(PIPED, command)
+        if match:
+            message = f"{quoted(' '.join(match[0].split()), 80)} runs what a server sends"
+            yield Finding(message, "download it, check it, then run it", line=line, path=where)

@@ -1,0 +1,54 @@
+"""A plugin's manifests have the form that clients read.
+
+Why: clients refuse the manifest, or drop the entry that does not fit and exit 0. Judged are `.claude-plugin/`,
+     `.cursor-plugin/` and `.codex-plugin/plugin.json` and `.claude-plugin/marketplace.json` at the root of the tree.
+Fix: correct the value that is named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from skillpack.diagnostics import WARNING, Finding, quoted
+from skillpack.rules import rule
+from skillpack.rules.data._json import misfits, read_json
+from skillpack.skill import Skill
+
+FIX = "correct the value"
+RESERVED = frozenset(
+    {
+        *("claude-code-marketplace", "claude-code-plugins", "claude-plugins-official", "anthropic-marketplace"),
+        *("anthropic-plugins", "agent-skills", "anthropic-agent-skills", "life-sciences", "knowledge-work-plugins"),
+        *("claude-for-legal", "claude-for-financial-services", "financial-services-plugins", "claude-community"),
+        *("claude-plugins-community", "inline", "builtin", "skills-dir", "openai-curated"),
+    }
+)
+
+
+@rule(severity=WARNING)
+def check(skill: Skill) -> Iterator[Finding]:
+    """Manifests that are no JSON, do not fit, repeat a plugin, or carry a reserved name."""
+    for name in skill.data_files:
+        schema = (
+            "marketplace" if name.endswith("marketplace.json") else "plugin" if name.endswith("plugin.json") else ""
+        )
+        if not schema or name.startswith((".agents", "evals/")):
+            continue
+        path = skill.tree.path(name)
+        document = yield from read_json(skill, name)
+        if document is None:
+            continue
+        wrong = list(misfits(document, schema))
+        yield from (Finding(message, FIX, where, path=path) for where, message in wrong)
+        if schema != "marketplace" or wrong:
+            continue
+        own = document["name"].lower()
+        if own in RESERVED or ("official" in own and re.search("claude|anthropic", own)):
+            message = f"{quoted(document['name'])} is reserved: `plugin marketplace add` refuses it"
+            yield Finding(message, "take another name", "name", path=path)
+        names = [plugin["name"] for plugin in document["plugins"]]
+        for index, plugin in enumerate(names):
+            if plugin in names[:index]:
+                message = f"{quoted(plugin)} is there twice"
+                yield Finding(message, "rename one", f"plugins[{index}].name", path=path)

@@ -1,0 +1,28 @@
+"""A script that imports packages says which (PEP 723).
+
+Why: an installed skill has no environment. With a `# /// script` header `uv run` makes one; without it the script
+     works where somebody happened to install the packages.
+Fix: add the header with `requires-python` and `dependencies`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skillpack.diagnostics import NOTICE, Finding
+from skillpack.rules import rule
+from skillpack.rules.scripts._imports import is_test, third_party
+from skillpack.skill import Skill
+
+
+@rule(severity=NOTICE)
+def check(skill: Skill) -> Iterator[Finding]:
+    """Scripts meant to be run that import third-party packages and have no header."""
+    for script in skill.scripts:
+        if script.header is None and not script.header_problem and script.runs and not is_test(script.name):
+            found = third_party(skill, script)
+            if found:
+                names = ", ".join(sorted(found)[:5])
+                message = f"it imports {names} and has no `# /// script` header"
+                fix = "add the header with `requires-python` and `dependencies`"
+                yield Finding(message, fix, line=min(found.values()), path=script.path)

@@ -1,0 +1,4 @@
+# /// script
+# dependencies = [numpy]
+# ///
+print(1)

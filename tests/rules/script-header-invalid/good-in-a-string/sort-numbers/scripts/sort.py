@@ -1,0 +1,3 @@
+TEXT = """
+for example `# /// script` begins it
+"""

@@ -1,0 +1,5 @@
+#!/usr/bin/env python3
+import json
+import rows
+
+print(json, rows)

@@ -1,0 +1,3 @@
+import getpass
+
+token = getpass.getpass()

@@ -1,0 +1,6 @@
+class Form:
+    def input(self): ...
+
+
+Form().input()
+print("input()")

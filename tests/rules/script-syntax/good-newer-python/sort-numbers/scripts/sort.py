@@ -1,0 +1,5 @@
+# /// script
+# requires-python = ">=3.99"
+# dependencies = []
+# ///
+whatever it reads

@@ -1,0 +1,5 @@
+A = "hf_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+B = "sk-your-key-here-000000000000000000000000"
+C = "AKIAIOSFODNN7EXAMPLE"
+D = "ghp_1234567890abcdefghijklmnopqrstuvwxyz"
+E = "hf_hub_download"

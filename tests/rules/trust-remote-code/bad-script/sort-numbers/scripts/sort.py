@@ -1,0 +1,2 @@
+load = print
+load("m", trust_remote_code=True)
