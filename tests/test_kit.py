@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,14 @@ def test_help_answers_without_a_heavy_import_and_lists_the_exit_codes(path):
     assert not imported & {"torch", "transformers", "datasets", "numpy", "matplotlib", "huggingface_hub", "jsonschema"}
     assert "exit codes:" in done.stdout
     assert done.stdout.count(f"scripts/{path.name}") >= 2, "two examples"
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure():
+    chatty = "run(lambda argv: [say('x' * 9999) for _ in range(99)] and 0)"
+    code = f"from skillpack.kit.script import run, say\nraise SystemExit({chatty})"
+    done = subprocess.run(f'"{sys.executable}" -c "$CODE" | head -c 9', shell=True, capture_output=True, text=True,
+                          env={**os.environ, "CODE": code}, check=False)  # fmt: skip
+    assert (done.stdout, done.stderr) == ("x" * 9, "")
 
 
 def test_a_token_never_reaches_a_message(monkeypatch):

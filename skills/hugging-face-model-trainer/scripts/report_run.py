@@ -135,6 +135,9 @@ def run(main: Callable[[list[str]], int]) -> int:
     except Failure as failure:
         log(f"error: {failure}")
         return failure.code
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), RESULT.fileno())
+        return EXIT_OK
     except KeyboardInterrupt:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
@@ -243,7 +246,8 @@ def report(run: dict, picture: str, folder: Path) -> str:
         lines += [f"Loss {first['loss']:.3f} at step {first['step']}, {last['loss']:.3f} at step {last['step']}.", ""]
     lines += ["## Expected and actual", ""]
     low, high = estimate["train_seconds_range"]
-    local = plan["hardware"]["where"] == "local"
+    job, hardware = run.get("job"), plan["hardware"]
+    paid = f"{job['cost_usd']:.2f}" if job else "0.00" if hardware["where"] == "local" else "see the job's page"
     lines += table(
         ["", "planned", "actual"],
         [
@@ -252,7 +256,7 @@ def report(run: dict, picture: str, folder: Path) -> str:
             [
                 "cost, $",
                 f"{estimate['cost_usd']:.2f}",
-                "0.00" if local else "see the job's page",
+                paid,
             ],
         ],
     )
@@ -276,7 +280,7 @@ def report(run: dict, picture: str, folder: Path) -> str:
             ],
             ["learning rate", f"{settings['learning_rate']:g}, {settings['warmup_steps']} warm-up steps, then cosine"],
             ["length", settings["max_length"]],
-            ["hardware", f"{plan['hardware']['name']} ({plan['hardware']['where']})"],
+            ["hardware", f"{hardware.get('name', hardware['device'])} ({'a job' if job else hardware['where']})"],
             ["seed", settings["seed"]],
             ["versions", ", ".join(f"{name} {version}" for name, version in run["versions"].items())],
         ],

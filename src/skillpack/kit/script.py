@@ -124,6 +124,9 @@ def run(main: Callable[[list[str]], int]) -> int:
     except Failure as failure:
         log(f"error: {failure}")
         return failure.code
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), RESULT.fileno())
+        return EXIT_OK
     except KeyboardInterrupt:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
