@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from skillpack.diagnostics import ERROR, Diagnostic, Finding, Location, Severity, redacted
 from skillpack.rules import GROUPS, Rule
 from skillpack.skill import Brief, Skill
+from skillpack.suppress import Suppression, apply, suppressions
 
 #: The slug under which a rule that failed is reported. It has no module: it is about the program.
 CRASHED = "rule-crashed"
@@ -20,6 +21,7 @@ def check(skills: Iterable[Skill], rules: Sequence[Rule]) -> list[Diagnostic]:
     across = groups.pop("tree", [])
     briefs: list[Brief] = []
     found: set[Diagnostic] = set()
+    stated: list[Suppression] = []
     for skill in skills:
         noted = {slug for slug, _ in skill.problems}
         for group, asked in groups.items():
@@ -27,12 +29,13 @@ def check(skills: Iterable[Skill], rules: Sequence[Rule]) -> list[Diagnostic]:
                 for rule in asked:
                     if group != "noted" or rule.slug in noted:
                         found.update(_apply(rule, skill.path, skill))
+        stated += suppressions(skill)
         if (brief := skill.brief) is not None:
             briefs.append(brief)
     if len(briefs) > 1:
         for rule in across:
             found.update(_apply(rule, briefs[0].path, briefs))
-    return sorted(found)
+    return sorted(apply(found, stated, {rule.slug for rule in rules}) if stated else found)
 
 
 def _apply(rule: Rule, path: str, judged: Skill | Sequence[Brief]) -> Iterator[Diagnostic]:

@@ -80,8 +80,16 @@ _PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
     show_default=True,
     help="Lowest severity that makes the exit code 1.",
 )
-@click.option("--strict", is_flag=True, help="The same as --fail-on warning.")
-def validate(paths: tuple[str, ...], form: str, fail_on: str, strict: bool) -> int:
+@click.option("--strict", is_flag=True, help="The same as --profile strict --fail-on warning.")
+@click.option(
+    "--profile",
+    type=click.Choice(["spec", "recommended", "strict"]),
+    help="spec: what the specification demands; strict: every rule. [default: recommended]",
+)
+@click.option("--config", metavar="FILE", help="Settings, in place of skillpack.toml or pyproject.toml here.")
+def validate(
+    paths: tuple[str, ...], form: str, fail_on: str, strict: bool, profile: str | None, config: str | None
+) -> int:
     """Check skills against the Agent Skills specification.
 
     PATH is a skill's folder, its SKILL.md, or a folder that is searched for skills. Nothing is executed, nothing
@@ -93,6 +101,7 @@ def validate(paths: tuple[str, ...], form: str, fail_on: str, strict: bool) -> i
       skillpack validate --strict --format json my-skill/SKILL.md
     """
     from skillpack.check import check
+    from skillpack.config import adjusted, chosen, load
     from skillpack.diagnostics import ERROR, WARNING
     from skillpack.frontmatter import LIBYAML
     from skillpack.rules import discover
@@ -102,12 +111,17 @@ def validate(paths: tuple[str, ...], form: str, fail_on: str, strict: bool) -> i
     if not LIBYAML:
         click.echo("note: PyYAML has no libyaml here; validation is several times slower", err=True)
     trees, empty = find_all(paths)
-    rules = discover()
+    every = discover()
+    settings = load(config, every)
+    if profile or strict:
+        settings = settings._replace(profile=profile or "strict")
+    rules = chosen(every, settings)
     if len(trees) > BAR_FROM and sys.stderr.isatty():
         with click.progressbar(trees, label="Checking", file=sys.stderr) as bar:
             diagnostics = check(map(load_skill, bar), rules)
     else:
         diagnostics = check(map(load_skill, trees), rules)
+    diagnostics = adjusted(diagnostics, every, settings)
     checked = sum(tree.skill_file is not None for tree in trees)
     if form == "json":
         from skillpack.reports import json
