@@ -70,6 +70,19 @@ def test_a_rehearsal_that_is_killed_is_taken_up_by_the_next(tmp_path):
     assert [entry["step"] for entry in run["log"]] == list(range(1, 151))
 
 
+@pytest.mark.parametrize(
+    ("method", "metric"), [("dpo", "preference_accuracy"), ("reward", "pair_accuracy"), ("grpo", "reward")]
+)
+def test_every_method_is_rehearsed_from_rows_to_report(tmp_path, method, metric):
+    done = rehearse(tmp_path, "--method", method, "--steps", "2")
+    assert done.returncode == 0, done.stderr
+    assert f"{metric}: base" in done.stdout
+    run_file = next((tmp_path / "kept/runs").glob("*/run.json"))
+    run = json.loads(run_file.read_text())
+    assert (run["plan"]["method"], run["status"], run["steps"]) == (method, "completed", 2)
+    assert (run_file.parent / "model/model.safetensors").is_file()
+
+
 def test_a_method_without_a_script_and_a_missing_model_are_usage_errors(tmp_path):
     assert rehearse(tmp_path, "--method", "sorcery").returncode == 2
     assert rehearse(tmp_path, "--model", "nowhere").returncode == 2

@@ -178,6 +178,7 @@ def summary(run: dict[str, Any]) -> str:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file of rows (default: docstrings of the standard library).",
 )
+@click.option("--reward", default="exact", show_default=True, help="GRPO: as train_grpo.py names it.")
 @click.option("--tiny", is_flag=True, help="A tiny model and a few steps: proves the flow, learns nothing.")
 @click.option("--steps", type=click.IntRange(min=1), help="Training steps.")
 @click.option(
@@ -187,7 +188,9 @@ def summary(run: dict[str, Any]) -> str:
     show_default=True,
     help="Folder for all it makes.",
 )
-def rehearse(method: str, model: Path | None, dataset: Path | None, tiny: bool, steps: int | None, keep: Path) -> None:
+def rehearse(
+    method: str, model: Path | None, dataset: Path | None, reward: str, tiny: bool, steps: int | None, keep: Path
+) -> None:
     """Inspect, plan, train as a job, and report, on a Hub of your own: no account, no cost, no download."""
     if method not in methods():
         raise UsageFailure(f"the skill trains {', '.join(methods())}; it has no train_{method}.py")
@@ -195,7 +198,8 @@ def rehearse(method: str, model: Path | None, dataset: Path | None, tiny: bool, 
 
     steps = steps or (TINY_STEPS if tiny else DEMO_STEPS)
     rehearsal = Rehearsal(keep)
-    rehearsal.claim({"method": method, "model": str(model), "dataset": str(dataset), "tiny": tiny, "steps": steps})
+    arguments = {"method": method, "model": str(model), "dataset": str(dataset), "tiny": tiny, "steps": steps}
+    rehearsal.claim({**arguments, "reward": reward})
     click.echo(f"rehearsing {method} in {keep}", err=True)
     plan_file = rehearsal.folder / "plan.json"
     with rehearsal.hub():
@@ -203,14 +207,16 @@ def rehearse(method: str, model: Path | None, dataset: Path | None, tiny: bool, 
             click.echo("  inspected and planned already", err=True)
         else:
             if not (model and dataset):
-                arguments = ["-m", "skillpack.samples", ".", "--method", method, *(["--tiny"] if tiny else [])]
-                rehearsal.step("making the sample model and rows", "samples", arguments)
+                making = ["-m", "skillpack.samples", ".", "--method", method, *(["--tiny"] if tiny else [])]
+                rehearsal.step("making the sample model and rows", "samples", making)
             model = model or rehearsal.folder / (samples.TINY if tiny else samples.SMOLLM)
             model_id, dataset_id = rehearsal.publish(model, dataset or rehearsal.folder / samples.ROWS[method])
             rehearsal.script(
                 "inspecting the dataset", "inspect_dataset.py", dataset_id, "--model", model_id, shown=True
             )
             limits = ["--max-memory-gb", "4", "--steps", str(steps)]
+            if method == "grpo":
+                limits += ["--reward", reward, "--max-completion-length", "16"]
             rehearsal.script("planning", "plan_run.py", "--model", model_id, "--method", method, *limits, shown=True)
         name = json.loads(plan_file.read_text(encoding="utf-8"))["name"]
         run_file = rehearsal.folder / "runs" / name / "run.json"

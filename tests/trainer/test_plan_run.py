@@ -92,6 +92,14 @@ def job(planned, tmp_path):
     return run
 
 
+@pytest.mark.parametrize("target", [1, 4, 16, 32])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 8, 12, 16, 64])
+def test_a_step_of_grpo_holds_whole_groups_or_trl_refuses_it(planner, target, rows):
+    count = planner.accumulation_of(target, rows, planner.GENERATIONS)
+    assert count >= max(1, target // rows) and count * rows % planner.GENERATIONS == 0
+    assert planner.accumulation_of(target, rows, 1) == max(1, target // rows)
+
+
 # --- the golden table: 10,000 rows of at most 1,000 tokens, prices of 2026-08 --------------------------------------
 
 T4, T4M, A10, A100, PRO = "t4-small", "t4-medium", "a10g-large", "a100-large", "rtx-pro-6000"

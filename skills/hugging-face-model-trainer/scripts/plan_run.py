@@ -157,6 +157,7 @@ import time
 LORA_ABOVE = 3_000_000_000  # parameters; full fine-tuning above this needs more memory than most single GPUs have
 PATIENCE_FACTOR = 3  # a result within --patience-hours may cost this many times the cheapest run
 CPU_BELOW = 50_000_000  # parameters; above this a Job's CPU is dearer than its cheapest GPU
+GENERATIONS = 8  # TRL's default: the answers of a prompt that GRPO holds against each other
 MARGIN = 1.15  # planned memory over estimated memory
 SHOWN = 0.98  # of a GPU's nominal memory, in 10^9 bytes, is what a process sees
 RUNTIME_GB = {"cpu": 0.9, "cuda": 1.5, "mps": 1.0}  # interpreter, libraries, kernels
@@ -639,6 +640,12 @@ def training_time(model: dict, data: dict, machine: dict, settings: dict, method
 # --- one way to run it on one machine ------------------------------------------------------------------------------
 
 
+def accumulation_of(target: int, rows: int, group: int) -> int:
+    """Micro-batches of `rows` in a step of about `target` rows; a step holds whole groups, or GRPO refuses it."""
+    wanted = max(1, target // rows)
+    return next(count for count in range(wanted, wanted + group + 1) if count * rows % group == 0)
+
+
 def change_of(settings: dict) -> str:
     return "qlora" if settings.get("quantization") else "lora" if settings["lora"] else "full"
 
@@ -691,13 +698,13 @@ def fit(model: dict, data: dict, machine: dict, method: str, change: str, args: 
             "lora": {"r": args.rank, "lora_alpha": 2 * args.rank, "lora_dropout": 0.0, "target_modules": "all-linear"}
             if change != "full" else None,
             "batch_size": batch,
-            "accumulation": max(1, target // (batch * world)),
+            "accumulation": accumulation_of(target, batch * world, GENERATIONS if method == "grpo" else 1),
             "activation_checkpointing": checkpointing,
         }  # fmt: skip
         if change == "qlora":
             settings["quantization"] = {"bits": 4, "type": "nf4", "double": True}
         if method == "grpo":
-            settings |= {"num_generations": 8, "max_completion_length": args.max_completion_length}
+            settings |= {"num_generations": GENERATIONS, "max_completion_length": args.max_completion_length}
         rows_length = min(length, data["max"] + data["completion"])
         parts = memory_parts(model, settings, method, batch, rows_length, world if strategy == "fsdp2" else 1)
         need = sum(parts.values()) * MARGIN
@@ -907,7 +914,9 @@ def choose(model: dict, report: dict, machines: list[dict], method: str, args) -
         because("method of change", f"{name} r={args.rank} on every linear layer", f"{reason}; the base stays frozen")
     if method == "grpo":
         because(
-            "generations", f"8 of up to {data['completion']} tokens", "TRL's group; rows of a batch are completions"
+            "generations",
+            f"{GENERATIONS} of up to {data['completion']} tokens",
+            "TRL's group; rows of a batch are completions",
         )
     world = machine["gpus"] * machine["nodes"]
     batch = f"{settings['batch_size']} x {settings['accumulation']}" + (f" x {world} GPUs" if world > 1 else "")
