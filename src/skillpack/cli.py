@@ -72,7 +72,13 @@ _PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 
 @skillpack.command()
 @_PATHS
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif", "github", "junit"]),
+    default="text",
+    show_default=True,
+)
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning", "never"]),
@@ -127,6 +133,16 @@ def validate(
         from skillpack.reports import json
 
         _print(json.render(diagnostics, checked))
+    elif form == "sarif":
+        import skillpack as package
+        from skillpack.reports import sarif
+
+        summaries = {rule.slug: rule.summary for rule in every}
+        _print(sarif.render(diagnostics, checked, summaries=summaries, version=package.__version__))
+    elif form in ("github", "junit"):
+        from skillpack.reports import github, junit
+
+        _print((github if form == "github" else junit).render(diagnostics, checked))
     elif checked or diagnostics:
         from skillpack.reports import text
 

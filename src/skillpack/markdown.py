@@ -70,7 +70,16 @@ def parse(text: str, first_line: int = 1) -> Document:
     pieces: list[str] = []
     html: tuple[int, list[str]] | None = None
     for event, extent in pyromark.events_with_range(text):
-        (kind, value), start = _only(event), extent["start"]
+        if isinstance(event, str):
+            continue  # a break or a rule
+        kind: str
+        value: Any
+        ((kind, value),) = event.items()
+        if kind == "Text":
+            if fence is not None:
+                pieces.append(value)
+            continue
+        start = extent["start"]
         if kind == "Start":
             name, detail = _only(value)
             if name in ("Link", "Image"):
@@ -90,8 +99,6 @@ def parse(text: str, first_line: int = 1) -> Document:
             elif name == "HtmlBlock" and html is not None:
                 _comments("".join(html[1]), html[0], place, document.comments)
                 html = None
-        elif kind == "Text" and fence is not None:
-            pieces.append(value)
         elif kind == "Code":
             document.blocks.append(Block("", value, *place(start), False))
         elif kind == "Html" and html is not None:

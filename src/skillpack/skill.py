@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -14,6 +15,13 @@ from skillpack.source import SKILL_FILE, Tree, peek_text, read_text
 
 #: Kinds of files whose text is looked at beside SKILL.md.
 TEXTS = (".md", ".py", ".sh", ".bash", ".js", ".mjs", ".ts", ".json", ".toml", ".yaml", ".yml", ".txt")
+#: What the commands and calls that the rules of the group `code` look for are written with, each at least one.
+CODE_WORDS = (
+    *("curl", "wget", "iwr", "irm", "Invoke-", "base64", "trust_remote", "trust-remote"),
+    *("npx", "bunx", "uvx", "pipx", "uv tool", "pip install", "pip3 install", "npm install"),
+)
+#: What the rules of the group `hidden` look for.
+INVISIBLE = "[\u00ad\u180e\u200b-\u200d\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
 #: How much of them, in characters: what is past it is not looked at.
 MAX_TEXT = 16 << 20
 
@@ -125,15 +133,19 @@ class Skill:
 
     @property
     def has_code(self) -> bool:
-        """Whether there may be fenced blocks, or files beside SKILL.md."""
-        return self.text is not None and (len(self.tree.files) > 1 or "```" in self.body or "~~~" in self.body)
+        """Whether a rule about code may find something: there are files beside SKILL.md, or one of CODE_WORDS in it."""
+        if self.text is None:
+            return False
+        return len(self.tree.files) > 1 or any(word in self.body for word in CODE_WORDS)
 
     @property
     def has_hidden(self) -> bool:
         """Whether there may be text that a reader does not see."""
         if self.text is None:
             return False
-        return len(self.tree.files) > 1 or not self.text.isascii() or "<!--" in self.text
+        if len(self.tree.files) > 1 or "<!--" in self.text:
+            return True
+        return not self.text.isascii() and re.search(INVISIBLE, self.text) is not None
 
     @property
     def data_files(self) -> list[str]:

@@ -20,7 +20,7 @@ LIMIT = 5_000
 @rule(severity=WARNING)
 def check(skill: Skill) -> Iterator[Finding]:
     """A body that is estimated higher, with room for the estimate's error."""
-    if len(skill.body) < LIMIT * (2 if skill.body.isascii() else 1):
+    if len(skill.body) < LIMIT * (2.5 if skill.body.isascii() else 1):
         return  # no prose has so many tokens for its characters
     estimate = tokens(skill.body)
     if estimate > LIMIT * 1.1:

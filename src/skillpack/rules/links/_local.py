@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from posixpath import dirname, join, normpath
-from urllib.parse import unquote
 
 from skillpack.markdown import Link
 from skillpack.skill import Skill
@@ -21,7 +20,11 @@ def path_of(target: str) -> str | None:
     `${CLAUDE_SKILL_DIR}`, `$1`, `<name>`), a package (`@scope/name`), an address of e-mail, an asset (`@logo@`), JSON,
     and the placeholders of examples.
     """
-    path = unquote(target.partition("#")[0].partition("?")[0]).strip()
+    path = target.partition("#")[0].partition("?")[0].strip()
+    if "%" in path:
+        from urllib.parse import unquote  # which takes longer to import than the rest of the rule
+
+        path = unquote(path)
     if not path or path[0] in "/#@~\\" or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path):
         return None
     if "\\" in path:
