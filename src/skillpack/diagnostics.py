@@ -80,9 +80,14 @@ _SECRETS = (
     r"|\b(?:hf_|gh[pousr]_|sk-)[\w-]{4,}(?=…)"
 )
 
+#: One of these is in every token, and looking for them costs nothing beside compiling the expression.
+_BEGINNINGS = ("hf_", "api_org_", "gh", "glpat-", "sk-", "AKIA", "xox", "AIza")
+
 
 def redacted(text: str) -> str:
     """`text` with what looks like an access token replaced: a report is often published."""
+    if not any(beginning in text for beginning in _BEGINNINGS):
+        return text
     import re
 
     return re.sub(_SECRETS, "[redacted]", text)

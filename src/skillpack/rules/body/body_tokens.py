@@ -20,8 +20,8 @@ LIMIT = 5_000
 @rule(severity=WARNING)
 def check(skill: Skill) -> Iterator[Finding]:
     """A body that is estimated higher, with room for the estimate's error."""
-    if len(skill.body) < LIMIT * (2.5 if skill.body.isascii() else 1):
-        return  # no prose has so many tokens for its characters
+    if len(skill.body.encode()) < LIMIT * 2.5:
+        return  # no prose has so many tokens for its bytes
     estimate = tokens(skill.body)
     if estimate > LIMIT * 1.1:
         message = f"the body has about {round(estimate, -2):,} tokens, and at most {LIMIT:,} are recommended"

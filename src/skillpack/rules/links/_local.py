@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from posixpath import dirname, join, normpath
 
@@ -11,6 +10,10 @@ from skillpack.skill import Skill
 
 #: Targets of examples: a link that shows how a link is written.
 _PLACEHOLDERS = frozenset({"url", "link", "path", "file", "target", "href", "...", "…", "image-url", "link-url"})
+
+#: What paths of files do not hold and variables, patterns, packages and code do.
+_SIGNS = (*'{}$<>*@[]"|()=,…', "...", "  ")
+_EXAMPLES = tuple(f"{word}{sign}" for word in ("path", "your", "example", "some", "my") for sign in "/-_")
 
 
 def path_of(target: str) -> str | None:
@@ -25,13 +28,12 @@ def path_of(target: str) -> str | None:
         from urllib.parse import unquote  # which takes longer to import than the rest of the rule
 
         path = unquote(path)
-    if not path or path[0] in "/#@~\\" or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path):
+    if not path or path[0] in "/#@~" or ":" in path or "\\" in path:
+        return None  # path-backslash is about the last
+    if any(sign in path for sign in _SIGNS) or path.lower() in _PLACEHOLDERS:
         return None
-    if "\\" in path:
-        return None  # path-backslash
-    if re.search(r"[{}$<>*@\[\]\"|()=,…]|\.\.\.|\s{2}", path) or path.lower() in _PLACEHOLDERS:
-        return None
-    if re.match(r"(\./)?(path|your|example|some|my)[/_-]", path, re.IGNORECASE) or path.isupper():
+    first = path.removeprefix("./").lower()
+    if first.startswith(_EXAMPLES) or path.isupper():
         return None
     if "." not in path.rpartition("/")[2] and "/" not in path:
         return None  # a word: `[text](link)`

@@ -17,10 +17,14 @@ from skillpack.skill import Skill
 @rule(severity=WARNING)
 def check(skill: Skill) -> Iterator[Finding]:
     """Backslashes in the path of a file that the skill has."""
+    if len(skill.tree.files) < 2:
+        return
     for source, document in skill.documents():
         places = [(link.target, link.line, link.column) for link in document.links]
         places += [(block.text, block.line, block.column) for block in document.blocks]
         for text, line, column in places:
+            if "\\" not in text:
+                continue
             for match in re.finditer(r"(?<![\w\\/:])[\w.-]+(?:\\[\w.-]+)+", text):
                 if match[0].replace("\\", "/") in skill.tree.names:
                     yield Finding(

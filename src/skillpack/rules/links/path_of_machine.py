@@ -26,6 +26,10 @@ HOME = rf"{_HOMES}(?!{_ANYONE}(?![a-zA-Z0-9])|[^\w])[A-Za-z][\w-]*(?=[/\\])"
 @rule(severity=WARNING)
 def check(skill: Skill) -> Iterator[Finding]:
     """Links to, and commands and code with, a path in a home folder."""
+    if not any(
+        sign in text for text in skill.texts.values() for sign in ("/Users", "/home", "\\Users", "file:", ":\\")
+    ):
+        return
     for source, document in skill.documents():
         where = skill.tree.path(source)
         for link in document.links:
