@@ -19,7 +19,7 @@ RULES = discover()
 def diagnose(tmp_path: Path, data: bytes, folder: str = "sort", file: str = "SKILL.md") -> list[Diagnostic]:
     path = tmp_path / folder / file
     path.parent.mkdir()
-    path.write_bytes(data)
+    path.write_bytes(data + b"Sort the lines of a file.\n")
     return check(map(load_skill, find(str(path.parent))), RULES)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -53,6 +54,7 @@ class Bench:
         return subprocess.Popen(
             [sys.executable, str(SCRIPTS / name), *map(str, arguments)],
             cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's `&` ignores it
         )  # fmt: skip
 
     def edit(self, change: Callable[[dict[str, Any]], object]) -> None:
