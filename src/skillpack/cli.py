@@ -90,7 +90,8 @@ _PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option(
     "--profile",
     type=click.Choice(["spec", "recommended", "strict"]),
-    help="spec: what the specification demands; strict: every rule. [default: recommended]",
+    help="spec: what the specification says; recommended: body, links, scripts, hidden text too; strict: every rule."
+    " [default: spec]",
 )
 @click.option("--config", metavar="FILE", help="Settings, in place of skillpack.toml or pyproject.toml here.")
 def validate(

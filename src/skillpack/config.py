@@ -1,6 +1,6 @@
 """Settings of a validation: `skillpack.toml`, or `[tool.skillpack]` in pyproject.toml, and what follows from them.
 
-profile = "recommended"            # spec: the specification's MUSTs; strict: everything
+profile = "recommended"            # spec, the default: what the specification says; strict: everything
 select = ["name-format"]           # only these rules
 ignore = ["shebang"]               # not these
 exclude = ["vendor/**"]            # skills and files whose findings are left out
@@ -20,9 +20,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from skillpack.check import CRASHED
-from skillpack.diagnostics import ERROR, Diagnostic, Severity
+from skillpack.diagnostics import Diagnostic, Severity
 from skillpack.errors import UsageFailure
-from skillpack.rules import PROFILES, Rule
+from skillpack.rules import PROFILES, SPEC_GROUPS, Rule
 from skillpack.source import own_text
 
 #: Where settings are looked for, in the folder that the command is run in.
@@ -33,7 +33,7 @@ _LISTS = ("select", "ignore", "exclude")
 class Settings(NamedTuple):
     """What a user asks for."""
 
-    profile: str = "recommended"
+    profile: str = "spec"
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ def _settings(table: Any, name: str, slugs: set[str]) -> Settings:
     for key in table:
         if key not in known:
             raise UsageFailure(f"{name}: there is no setting {key!r}; there are {', '.join(sorted(known))}")
-    profile = table.get("profile", "recommended")
+    profile = table.get("profile", "spec")
     if profile not in PROFILES:
         raise UsageFailure(f"{name}: profile is one of {', '.join(PROFILES)}")
     select, ignore, exclude = (_strings(table.get(key, []), f"{name}: {key}") for key in _LISTS)
@@ -114,8 +114,9 @@ def _table(value: Any, what: str) -> dict[str, Any]:
 
 
 def chosen(rules: Sequence[Rule], settings: Settings) -> list[Rule]:
-    """The rules that take part, as far as their names tell: none is imported for this."""
-    return [r for r in rules if r.slug not in settings.ignore and (not settings.select or r.slug in settings.select)]
+    """The rules that take part, as far as their names and groups tell: none is imported for this."""
+    asked = settings.select or [rule.slug for rule in rules if settings.profile != "spec" or rule.group in SPEC_GROUPS]
+    return [rule for rule in rules if rule.slug in asked and rule.slug not in settings.ignore]
 
 
 def adjusted(found: Iterable[Diagnostic], rules: Sequence[Rule], settings: Settings) -> list[Diagnostic]:
@@ -126,8 +127,6 @@ def adjusted(found: Iterable[Diagnostic], rules: Sequence[Rule], settings: Setti
         slug, path = finding.slug, finding.location.path
         rule = by_slug.get(slug)
         if slug != CRASHED and rule is not None:
-            if settings.profile == "spec" and rule.severity != ERROR and slug not in settings.select:
-                continue
             if settings.profile != "strict" and rule.profile == "strict" and slug not in settings.select:
                 continue
             if settings.exclude and _matches(path, settings.exclude):

@@ -39,6 +39,9 @@ GROUPS: dict[str, Callable[[Skill], bool]] = {
     "tree": lambda skill: False,
 }
 
+#: The groups of the profile `spec`: what the specification says, from the frontmatter and the names of files.
+SPEC_GROUPS = ("", "noted")
+
 
 class Rule:
     """A rule: slug, severity of its findings unless they carry their own, profile, and the function that judges.
