@@ -33,8 +33,12 @@ def found(capsys: pytest.CaptureFixture[str], *options: str) -> list[tuple[str, 
 BOTH = [(skill, slug, "warning") for skill in ("one", "two") for slug in ("field-of-client", "link-target")]
 
 
-def test_without_settings_the_recommended_rules_take_part(capsys: pytest.CaptureFixture[str]) -> None:
-    assert found(capsys) == BOTH
+SPEC = [one for one in BOTH if one[1] == "field-of-client"]
+
+
+def test_without_settings_the_rules_of_the_specification_take_part(capsys: pytest.CaptureFixture[str]) -> None:
+    assert found(capsys) == SPEC
+    assert found(capsys, "--profile", "recommended") == BOTH
 
 
 @pytest.mark.parametrize("name", ["skillpack.toml", "pyproject.toml"])
@@ -45,7 +49,7 @@ def test_without_settings_the_recommended_rules_take_part(capsys: pytest.Capture
         ('ignore = ["link-target"]', [one for one in BOTH if one[1] != "link-target"]),
         ('exclude = ["skills/one"]', [one for one in BOTH if one[0] == "two"]),
         ('exclude = ["*/two/SKILL.md"]', [one for one in BOTH if one[0] == "one"]),
-        ('profile = "spec"', []),
+        ('profile = "spec"', SPEC),
         ('per-path = {"skills/one/**" = ["link-target"]}', [BOTH[0], *BOTH[2:]]),
         ('severity = {link-target = "notice"}', [(a, b, "notice" if b == "link-target" else c) for a, b, c in BOTH]),
     ],
@@ -54,14 +58,15 @@ def test_a_setting_holds_in_either_file(
     tree: Path, name: str, settings: str, expected: list[object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = "[tool.skillpack]\n" if name == "pyproject.toml" else ""
-    (tree / name).write_text(table + settings + "\n", encoding="utf-8")
+    profile = "" if "profile" in settings else 'profile = "recommended"\n'
+    (tree / name).write_text(f"{table}{profile}{settings}\n", encoding="utf-8")
     assert found(capsys) == expected
 
 
 def test_the_strict_profile_has_more_rules_and_strict_asks_for_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert ("one", "unpinned-tool", "notice") in found(capsys, "--profile", "strict")
     assert ("one", "unpinned-tool", "notice") in found(capsys, "--strict")
-    assert found(capsys, "--profile", "spec") == []
+    assert found(capsys, "--profile", "spec") == SPEC
 
 
 @pytest.mark.parametrize(
