@@ -33,7 +33,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m skillpack sync --check
-	$(BIN)/python -m skillpack validate skills/
+	$(BIN)/python -m skillpack validate --strict skills/
 
 check: lint test  ## what CI runs
 

@@ -17,8 +17,8 @@ from skillpack.errors import UsageFailure
 from skillpack.kit import scripts, source_regions, synced
 from skillpack.kit.cli import sync
 from skillpack.kit.data import group_of, is_held_out, map_row
+from skillpack.kit.scoring import paired_interval
 from skillpack.kit.script import Failure, read_artifact, redact, write_atomic
-from skillpack.kit.training import paired_interval
 
 SKILLS = Path(__file__).parent.parent / "skills"
 

@@ -506,3 +506,12 @@ def test_the_tables_of_the_references_are_those_of_the_assets():
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "| t4-small | 1 x T4 |" in (REFERENCES / "hardware.md").read_text()
+
+
+def test_an_adapter_without_its_base_is_refused_with_the_name_of_the_base(script, tmp_path, report):
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "org/base"}')
+    done = script("plan_run.py", "--model", adapter)
+    assert done.returncode == 2
+    assert "is an adapter of org/base" in done.stderr

@@ -248,15 +248,12 @@ def read_json(model_id: str, revision: str | None, name: str, required: bool = T
             raise Failure(f"the Hub did not answer for {model_id}: {error}", "try again, or give a folder") from None
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
-    if required:
-        raise Failure(
-            f"{model_id} has no {name}",
-            "an adapter alone has none: give its base model, or merge the adapter first"
-            if name == "config.json"
-            else "",
-            EXIT_USAGE,
-        )
-    return {}
+    if not required:
+        return {}
+    base = read_json(model_id, revision, "adapter_config.json", required=False).get("base_model_name_or_path")
+    if base:
+        raise Failure(f"{model_id} is an adapter of {base}", f"plan for {base}, or merge the adapter first", EXIT_USAGE)
+    raise Failure(f"{model_id} has no {name}", "give the folder or the id of a whole model", EXIT_USAGE)
 
 
 def count_parameters(model_id: str, revision: str | None) -> int | None:
