@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,9 @@ def rehearse(
     """Inspect, plan, train as a job, and report, on a Hub of your own: no account, no cost, no download."""
     if method not in methods():
         raise UsageFailure(f"the skill trains {', '.join(methods())}; it has no train_{method}.py")
+    missing = [name for name in ("starlette", "uvicorn", "trl", "peft", "datasets") if find_spec(name) is None]
+    if missing:
+        raise UsageFailure(f"{', '.join(missing)} not installed; run: pip install 'skillpack[hub,train]'")
     from skillpack import samples
 
     steps = steps or (TINY_STEPS if tiny else DEMO_STEPS)

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -84,6 +85,9 @@ def hub(
     if context.invoked_subcommand is not None:
         context.obj = root
         return
+    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise click.UsageError(f"{', '.join(missing)} not installed; run: pip install 'skillpack[hub]'")
     if not is_loopback(host) and not i_know:
         raise click.UsageError(
             f"{host} can be reached from other machines, and jobs run commands on this one. "
