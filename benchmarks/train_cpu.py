@@ -1,6 +1,7 @@
 """What training reaches on this CPU: matrix rates, and the time and memory of the demo's run in fp32 and in bf16.
 
-Source of CPU_EFFICIENCY in plan_run.py and of the CPU figures in the trainer's SKILL.md.
+What CPU_EFFICIENCY in plan_run.py should rest on; run it on an idle machine. "planned GB" is of the precision that the
+planner chose.
 
     .venv/bin/python benchmarks/train_cpu.py [--steps 10]
 """
