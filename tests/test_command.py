@@ -146,7 +146,8 @@ def test_a_warning_about_a_link_is_printed_when_nothing_was_checked(
 
 def in_terminal(*arguments: str) -> str:
     """What the command prints when stdout and stderr are a terminal."""
-    pty = pytest.importorskip("pty")
+    import pty
+
     parent, child = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
     environment.pop("NO_COLOR", None)

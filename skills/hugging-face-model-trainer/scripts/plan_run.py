@@ -173,9 +173,9 @@ EXTRA_WORK = {"sft": 0, "dpo": 2, "reward": 0, "kto": 6, "grpo": 0}
 LOSS_TILE = 4096, 32768  # tokens x vocabulary entries: TRL 1.16 computes the loss in tiles, never the whole logits
 # TRL's own defaults for full fine-tuning; an adapter takes ten times as much (TRL's guide "LoRA without regret").
 RATES = {"sft": 2e-5, "dpo": 1e-6, "kto": 1e-6, "grpo": 1e-6, "reward": 1e-5}
-# Share of the matrix rate that training reaches on a CPU, batch 4, 135 million parameters: worked out by hand from two
-# demo runs on 2 busy cores (AVX-512 BF16, November 2026). benchmarks/train_cpu.py measures yours; its one run so far, on
-# a busier machine, gave 18 % to 146 %, so a time planned for a CPU is rough, and --max-minutes is what holds it.
+# Share of the matrix rate that training reaches on a CPU, batch 4, 135 million parameters: worked out by hand from
+# two demo runs on 2 busy cores (AVX-512 BF16, November 2026). benchmarks/train_cpu.py measures yours; its one run so
+# far, on a busier machine, gave 18 % to 146 %: a time planned for a CPU is rough, and --max-minutes holds it.
 CPU_EFFICIENCY = {"fp32": 0.43, "bf16": 0.13}
 CPU_CORE_GFLOPS = 40  # of a Job's core in float32: assumed, not measured yet
 TWO_NODES = 0.54  # speed of a GPU among two nodes over one node: Qwen-7B LoRA at 1,024 tokens, 2.8 s against 5.17 s

@@ -1,8 +1,8 @@
 """Flavors of Jobs: what each one says it has, and what a minute of it costs.
 
 Prices: hub-docs as of 2026-08, in dollars an hour. `cpu-xl` and `cpu-performance` are in the client's
-enumeration and not in that table; theirs are from a user's table. Cores, memory and disk are recalled, not checked against a source. The flavor of a local job
-decides only what its environment says and what its cost would be.
+enumeration and not in that table; theirs are from a user's table. Cores, memory and disk are recalled, not
+checked against a source. The flavor of a local job decides only what its environment says and its cost.
 """
 
 from __future__ import annotations
