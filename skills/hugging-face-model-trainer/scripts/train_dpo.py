@@ -416,6 +416,12 @@ def watched(rows, what: str):
     return tqdm(rows, desc=what, disable=not sys.stderr.isatty())
 
 
+def scored(rows, what: str, measure) -> list[dict]:
+    """What `measure(row)` gives for each row, and the row's group; rows for which it gives None are left out."""
+    scores = ((row, measure(row)) for row in watched(rows, what))
+    return [{**score, "group": group_of(row)} for row, score in scores if score is not None]
+
+
 def encode(tokenizer, given, answer, max_length: int) -> tuple[list, list]:
     """Token ids of prompt and answer, as TRL's prompt-completion tokenization splits them."""
     if isinstance(given, str):
@@ -496,6 +502,50 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
 
 
 # endregion skillpack:scoring
+
+
+# region skillpack:preferences
+def with_prompt(rows):
+    """Rows whose prompt is the part that both answers begin with, taken out where it is not a column."""
+    from trl.data_utils import maybe_extract_prompt
+
+    return rows if "prompt" in rows.column_names else rows.map(maybe_extract_prompt, desc="finding the prompts")
+
+
+def score_pair(model, tokenizer, row: dict, settings: dict) -> dict | None:
+    """{preference_accuracy: whether the chosen answer is the likelier, margin}; None when one is cut away.
+
+    Likelihood is the mean log-likelihood of an answer's tokens, since a sum would prefer short answers.
+    """
+    likelihoods = answer_likelihoods(model, tokenizer, row["prompt"], [row["chosen"], row["rejected"]], settings)
+    if not likelihoods:
+        return None
+    chosen, rejected = (total / tokens for total, tokens in likelihoods)
+    return {"preference_accuracy": chosen > rejected, "margin": chosen - rejected}
+
+
+def judged_ids(row: dict, answer: str, tokenizer) -> list[int]:
+    """Token ids of prompt and answer together, as TRL's reward trainer reads a row."""
+    given, said = row.get("prompt", ""), row[answer]
+    if isinstance(said, str):
+        return tokenizer((given or "") + said)["input_ids"] + [tokenizer.eos_token_id]
+    return tokenizer.apply_chat_template((given or []) + said, return_dict=False)
+
+
+def score_by_head(model, tokenizer, row: dict, settings: dict) -> dict:
+    """{pair_accuracy: whether a reward model scores the chosen answer higher, chosen, rejected: both scores}."""
+    import torch
+
+    model.eval()
+    rewards = {}
+    for answer in ("chosen", "rejected"):
+        ids = judged_ids(row, answer, tokenizer)[: settings["max_length"]]
+        with torch.no_grad():
+            rewards[answer] = float(model(torch.tensor([ids], device=model.device)).logits[0, 0])
+    return {"pair_accuracy": rewards["chosen"] > rewards["rejected"], **rewards}
+
+
+# endregion skillpack:preferences
 
 # region skillpack:guard
 import math
@@ -882,28 +932,6 @@ def versions(*packages: str) -> dict:
 # endregion skillpack:training
 
 
-def with_prompt(rows):
-    """Rows whose prompt is the part that both answers begin with, taken out where it is not a column."""
-    from trl.data_utils import maybe_extract_prompt
-
-    return rows if "prompt" in rows.column_names else rows.map(maybe_extract_prompt, desc="finding the prompts")
-
-
-def score(model, tokenizer, rows, settings: dict, what: str) -> list[dict]:
-    """For every row: {preference_accuracy: whether the chosen answer is the likelier, margin, group}.
-
-    Likelihood is the mean log-likelihood of an answer's tokens, since a sum would prefer short answers.
-    """
-    scores = []
-    for row in watched(rows, what):
-        likelihoods = answer_likelihoods(model, tokenizer, row["prompt"], [row["chosen"], row["rejected"]], settings)
-        if likelihoods:
-            chosen, rejected = (total / tokens for total, tokens in likelihoods)
-            margin = chosen - rejected
-            scores.append({"preference_accuracy": margin > 0, "margin": margin, "group": group_of(row)})
-    return scores
-
-
 def main(argv: list[str]) -> int:
     plan, out, args = open_run(__doc__, "dpo", argv)
     if plan is None:
@@ -920,7 +948,7 @@ def main(argv: list[str]) -> int:
     model = load_model(plan["model"], settings).to(settings["device"])
 
     def scores(what: str) -> list[dict]:
-        return score(model, tokenizer, test_rows, settings, f"scoring the {what} model")
+        return scored(test_rows, f"scoring the {what} model", lambda row: score_pair(model, tokenizer, row, settings))
 
     base = once(out / "baseline.json", lambda: scores("base"))
     guard = run_guard(plan, out)

@@ -423,6 +423,12 @@ def watched(rows, what: str):
     return tqdm(rows, desc=what, disable=not sys.stderr.isatty())
 
 
+def scored(rows, what: str, measure) -> list[dict]:
+    """What `measure(row)` gives for each row, and the row's group; rows for which it gives None are left out."""
+    scores = ((row, measure(row)) for row in watched(rows, what))
+    return [{**score, "group": group_of(row)} for row, score in scores if score is not None]
+
+
 def encode(tokenizer, given, answer, max_length: int) -> tuple[list, list]:
     """Token ids of prompt and answer, as TRL's prompt-completion tokenization splits them."""
     if isinstance(given, str):
@@ -503,6 +509,125 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
 
 
 # endregion skillpack:scoring
+
+# region skillpack:generation
+import ast
+
+GENERATION_BATCH = 8
+NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+
+
+def greedy_answers(model, tokenizer, prompts: list, max_new_tokens: int) -> list[tuple[str, bool]]:
+    """(likeliest continuation, token by token; whether it was cut at the limit) of each prompt, as one batch.
+
+    A prompt is text or messages. Both models of a comparison stop at the same tokens: those of the model's
+    generation config and the tokenizer's end.
+    """
+    import torch
+
+    model.eval()
+    encoded = [
+        tokenizer(prompt)["input_ids"]
+        if isinstance(prompt, str)
+        else tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False)
+        for prompt in prompts
+    ]
+    longest = max(map(len, encoded))
+    padding = [longest - len(ids) for ids in encoded]  # on the left: an answer follows its prompt at once
+    ids = [[tokenizer.pad_token_id] * pad + ids for pad, ids in zip(padding, encoded, strict=True)]
+    mask = [[0] * pad + [1] * (longest - pad) for pad in padding]
+    ends = model.generation_config.eos_token_id
+    ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
+    with torch.no_grad():
+        drawn = model.generate(
+            input_ids=torch.tensor(ids, device=model.device),
+            attention_mask=torch.tensor(mask, device=model.device),
+            max_new_tokens=max_new_tokens, do_sample=False, temperature=None, top_p=None, top_k=None,
+            pad_token_id=tokenizer.pad_token_id, eos_token_id=sorted(ends),
+        )  # fmt: skip
+    said = drawn[:, longest:].tolist()
+    return [(tokenizer.decode(answer, skip_special_tokens=True), not ends.intersection(answer)) for answer in said]
+
+
+def last_number(text: str) -> float | None:
+    found = NUMBER.findall(text)
+    return float(found[-1].replace(",", "")) if found else None
+
+
+def same_number(left: float | None, right: float | None) -> bool:
+    return left is not None and right is not None and abs(left - right) <= 1e-6 * max(1.0, abs(right))
+
+
+def reward_number(said: str, answer: object) -> float:
+    return float(same_number(last_number(said), last_number(str(answer))))
+
+
+def reward_boxed(said: str, answer: object) -> float:
+    boxes = re.findall(r"\\boxed\{([^{}]*)\}", said)
+    if not boxes:
+        return 0.0
+    box, right = boxes[-1].strip(), str(answer).strip()
+    return float(box == right or same_number(last_number(box), last_number(right)))
+
+
+def reward_exact(said: str, answer: object) -> float:
+    return float(said.strip() == str(answer).strip())
+
+
+def reward_python(said: str, answer: object) -> float:
+    blocks = re.findall(r"```(?:python)?\n(.*?)```", said, re.S)
+    try:
+        ast.parse(blocks[-1] if blocks else said)
+    except (SyntaxError, ValueError):
+        return 0.0
+    return 1.0
+
+
+REWARDS = {"number": reward_number, "boxed": reward_boxed, "exact": reward_exact, "python": reward_python}
+
+
+def said_of(completion) -> str:
+    return completion if isinstance(completion, str) else str(completion[-1]["content"])
+
+
+def named_reward(name: str):
+    """TRL's reward function of a name in REWARDS, or of FILE.py:FUNCTION."""
+    if name in REWARDS:
+        judge = REWARDS[name]
+
+        def reward(completions, answer=None, **columns):
+            rights = answer if answer is not None else [""] * len(completions)
+            return [judge(said_of(said), right) for said, right in zip(completions, rights, strict=True)]
+
+        reward.__name__ = name
+        return reward
+    path, _, function = name.rpartition(":")
+    if not path or not Path(path).is_file():
+        raise Failure(f"no reward {name!r}", f"one of {', '.join(REWARDS)}, or FILE.py:FUNCTION", EXIT_USAGE)
+    import runpy
+
+    found = runpy.run_path(path).get(function)
+    if not callable(found):
+        raise Failure(f"{path} defines no function {function!r}", "name one that it defines", EXIT_USAGE)
+    return found
+
+
+def judged(reward, completions: list, rows: list[dict]) -> list[float]:
+    """What a reward gives, held to TRL's contract: one number, or None, for each completion."""
+    columns = {key: [row[key] for row in rows] for key in rows[0]}
+    values = reward(completions=completions, prompts=columns.pop("prompt"), **columns)
+    if not isinstance(values, list) or len(values) != len(completions):
+        raise TypeError("it must give a list with one number for each completion")
+    return [float(value) if value is not None else 0.0 for value in values]
+
+
+def total_reward(rewards: list, row: dict, text: str) -> float:
+    """The sum of the rewards of an answer's text to a row's prompt."""
+    said = text if isinstance(row["prompt"], str) else [{"role": "assistant", "content": text}]
+    return sum(judged(reward, [said], [dict(row)])[0] for reward in rewards)
+
+
+# endregion skillpack:generation
 
 # region skillpack:guard
 import math
@@ -888,82 +1013,6 @@ def versions(*packages: str) -> dict:
 
 # endregion skillpack:training
 
-import ast
-
-NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
-
-
-def last_number(text: str) -> float | None:
-    found = NUMBER.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
-
-
-def same_number(left: float | None, right: float | None) -> bool:
-    return left is not None and right is not None and abs(left - right) <= 1e-6 * max(1.0, abs(right))
-
-
-def reward_number(said: str, answer: object) -> float:
-    return float(same_number(last_number(said), last_number(str(answer))))
-
-
-def reward_boxed(said: str, answer: object) -> float:
-    boxes = re.findall(r"\\boxed\{([^{}]*)\}", said)
-    if not boxes:
-        return 0.0
-    box, right = boxes[-1].strip(), str(answer).strip()
-    return float(box == right or same_number(last_number(box), last_number(right)))
-
-
-def reward_exact(said: str, answer: object) -> float:
-    return float(said.strip() == str(answer).strip())
-
-
-def reward_python(said: str, answer: object) -> float:
-    blocks = re.findall(r"```(?:python)?\n(.*?)```", said, re.S)
-    try:
-        ast.parse(blocks[-1] if blocks else said)
-    except (SyntaxError, ValueError):
-        return 0.0
-    return 1.0
-
-
-REWARDS = {"number": reward_number, "boxed": reward_boxed, "exact": reward_exact, "python": reward_python}
-
-
-def said_of(completion) -> str:
-    return completion if isinstance(completion, str) else str(completion[-1]["content"])
-
-
-def named_reward(name: str):
-    """TRL's reward function of a name in REWARDS, or of FILE.py:FUNCTION."""
-    if name in REWARDS:
-        judge = REWARDS[name]
-
-        def reward(completions, answer=None, **columns):
-            rights = answer if answer is not None else [""] * len(completions)
-            return [judge(said_of(said), right) for said, right in zip(completions, rights, strict=True)]
-
-        reward.__name__ = name
-        return reward
-    path, _, function = name.rpartition(":")
-    if not path or not Path(path).is_file():
-        raise Failure(f"no reward {name!r}", f"one of {', '.join(REWARDS)}, or FILE.py:FUNCTION", EXIT_USAGE)
-    import runpy
-
-    found = runpy.run_path(path).get(function)
-    if not callable(found):
-        raise Failure(f"{path} defines no function {function!r}", "name one that it defines", EXIT_USAGE)
-    return found
-
-
-def judged(reward, completions: list, rows: list[dict]) -> list[float]:
-    """What a reward gives, held to TRL's contract: one number, or None, for each completion."""
-    columns = {key: [row[key] for row in rows] for key in rows[0]}
-    values = reward(completions=completions, prompts=columns.pop("prompt"), **columns)
-    if not isinstance(values, list) or len(values) != len(completions):
-        raise TypeError("it must give a list with one number for each completion")
-    return [float(value) if value is not None else 0.0 for value in values]
-
 
 def try_reward(name: str, reward, rows: list[dict]) -> None:
     """Raises Failure for a reward that cannot be called on these rows, or that prizes nonsense as much as truth."""
@@ -988,25 +1037,14 @@ def try_reward(name: str, reward, rows: list[dict]) -> None:
 
 def score(model, tokenizer, rows, rewards: list, settings: dict, what: str) -> list[dict]:
     """For every row: {reward: the sum of the rewards of the likeliest answer (greedy), group}."""
-    import torch
-
-    model.eval()
-    scores = []
-    for row in watched(rows, what):
-        if isinstance(row["prompt"], str):
-            ids = tokenizer(row["prompt"])["input_ids"]
-        else:
-            ids = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False)
-        prompt = torch.tensor([ids], device=model.device)
-        with torch.no_grad():
-            drawn = model.generate(
-                input_ids=prompt, attention_mask=torch.ones_like(prompt), do_sample=False,
-                max_new_tokens=settings.get("max_completion_length", 256), pad_token_id=tokenizer.pad_token_id,
-            )  # fmt: skip
-        text = tokenizer.decode(drawn[0, len(ids) :], skip_special_tokens=True)
-        said = text if isinstance(row["prompt"], str) else [{"role": "assistant", "content": text}]
-        total = sum(judged(reward, [said], [dict(row)])[0] for reward in rewards)
-        scores.append({"reward": total, "group": group_of(row)})
+    scores, batch = [], []
+    for index, row in enumerate(watched(rows, what), 1):
+        batch.append(row)
+        if len(batch) == GENERATION_BATCH or index == len(rows):
+            prompts, limit = [row["prompt"] for row in batch], settings.get("max_completion_length", 256)
+            for row, (text, _) in zip(batch, greedy_answers(model, tokenizer, prompts, limit), strict=True):
+                scores.append({"reward": total_reward(rewards, row, text), "group": group_of(row)})
+            batch = []
     return scores
 
 

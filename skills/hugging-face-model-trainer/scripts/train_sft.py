@@ -416,6 +416,12 @@ def watched(rows, what: str):
     return tqdm(rows, desc=what, disable=not sys.stderr.isatty())
 
 
+def scored(rows, what: str, measure) -> list[dict]:
+    """What `measure(row)` gives for each row, and the row's group; rows for which it gives None are left out."""
+    scores = ((row, measure(row)) for row in watched(rows, what))
+    return [{**score, "group": group_of(row)} for row, score in scores if score is not None]
+
+
 def encode(tokenizer, given, answer, max_length: int) -> tuple[list, list]:
     """Token ids of prompt and answer, as TRL's prompt-completion tokenization splits them."""
     if isinstance(given, str):
@@ -496,6 +502,56 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
 
 
 # endregion skillpack:scoring
+
+# region skillpack:answers
+CLOSED_SET = 16  # this many different short answers or fewer: the task is a choice, and is scored as one
+ANSWER_COLUMNS = ("prompt", "completion", "messages", "text")
+
+
+def conversation(row: dict) -> tuple[list | str, list | str]:
+    """(what the model is given, what it should answer) of a mapped row; of several answers, the last."""
+    if "prompt" in row and isinstance(row["prompt"], str):
+        return row["prompt"], row["completion"]
+    if "prompt" not in row and "messages" not in row:
+        return "", row["text"]
+    turns = row["prompt"] + row["completion"] if "prompt" in row else row["messages"]
+    last = max(index for index, turn in enumerate(turns) if turn["role"] == "assistant")
+    return turns[:last], turns[last : last + 1]
+
+
+def answer_text(answer: list | str) -> str | None:
+    """What an answer says; None when it only calls tools."""
+    return answer if isinstance(answer, str) else answer[0]["content"]
+
+
+def closed_answers(train_rows, held_out_rows) -> list[str]:
+    """The different answers of a task of choice, or nothing when the answers are open."""
+    answers: set = set()
+    for row in train_rows:
+        answers.add(answer_text(conversation(row)[1]))
+        if len(answers) > CLOSED_SET:
+            return []
+    tested = {answer_text(conversation(row)[1]) for row in held_out_rows}
+    return sorted(answers) if len(answers) > 1 and None not in answers and tested <= answers else []
+
+
+def score_answer(model, tokenizer, row: dict, choices: list[str], settings: dict) -> dict | None:
+    """{loss: mean negative log-likelihood of the answer's tokens, accuracy}; None when the answer is cut away.
+
+    In a task of choice, `accuracy` says whether the right answer is the likeliest of `choices` (the sum over its
+    tokens, the end of the turn included).
+    """
+    given, right = conversation(row)
+    as_answers = [choice if isinstance(right, str) else [{**right[0], "content": choice}] for choice in choices]
+    options = [right, *(option for option in as_answers if option != right)]
+    likelihoods = answer_likelihoods(model, tokenizer, given, options, settings)
+    if not likelihoods:
+        return None
+    (total, tokens), others = likelihoods[0], likelihoods[1:]
+    return {"loss": -total / tokens, "accuracy": all(total > other for other, _ in others) if choices else None}
+
+
+# endregion skillpack:answers
 
 # region skillpack:guard
 import math
@@ -881,17 +937,6 @@ def versions(*packages: str) -> dict:
 
 # endregion skillpack:training
 
-CLOSED_SET = 16  # this many different short answers or fewer: the task is a choice, and is scored as one
-
-
-def conversation(row: dict) -> tuple[list | str, list | str]:
-    """(what the model is given, what it should answer) of a mapped row; of several answers, the last."""
-    if "messages" in row:
-        return row["messages"][:-1], row["messages"][-1:]
-    if "prompt" in row:
-        return row["prompt"], row["completion"]
-    return "", row["text"]
-
 
 def loss_columns(rows, tokenizer):
     """(rows, SFTConfig fields) such that loss falls on answers only, wherever the data says what an answer is."""
@@ -925,43 +970,12 @@ def loss_columns(rows, tokenizer):
     return rows, {"assistant_only_loss": True}
 
 
-def closed_answers(train_rows, held_out_rows) -> list[str]:
-    """The different answers of a task of choice, or nothing when the answers are open."""
-    answers: set = set()
-    for row in train_rows:
-        answer = conversation(row)[1]
-        answers.add(answer if isinstance(answer, str) else answer[0]["content"])
-        if len(answers) > CLOSED_SET:
-            return []
-    tested = {str(a if isinstance(a, str) else a[0]["content"]) for a in (conversation(r)[1] for r in held_out_rows)}
-    return sorted(answers) if len(answers) > 1 and tested <= answers else []
-
-
-def score(model, tokenizer, rows, choices: list[str], settings: dict, what: str) -> list[dict]:
-    """For every row: {loss: mean negative log-likelihood of the answer's tokens, accuracy, group}.
-
-    In a task of choice, `accuracy` says whether the right answer is the likeliest of `choices` (the sum over its
-    tokens, the end of the turn included).
-    """
-    scores = []
-    for row in watched(rows, what):
-        given, right = conversation(row)
-        as_answers = [choice if isinstance(right, str) else [{**right[0], "content": choice}] for choice in choices]
-        options = [right, *(option for option in as_answers if option != right)]
-        likelihoods = answer_likelihoods(model, tokenizer, given, options, settings)
-        if likelihoods:
-            (total, tokens), others = likelihoods[0], likelihoods[1:]
-            accuracy = all(total > other for other, _ in others) if choices else None
-            scores.append({"loss": -total / tokens, "accuracy": accuracy, "group": group_of(row)})
-    return scores
-
-
 def main(argv: list[str]) -> int:
     plan, out, args = open_run(__doc__, "sft", argv)
     if plan is None:
         return EXIT_OK
     settings = plan["settings"]
-    train_rows, test_rows = load_splits(plan, ("prompt", "completion", "messages", "text"))
+    train_rows, test_rows = load_splits(plan, ANSWER_COLUMNS)
     tokenizer = load_tokenizer(plan["model"])
     choices = closed_answers(train_rows, test_rows)
     train_rows, loss_fields = loss_columns(train_rows, tokenizer)
@@ -974,7 +988,11 @@ def main(argv: list[str]) -> int:
     model = load_model(plan["model"], settings).to(settings["device"])
 
     def scores(what: str) -> list[dict]:
-        return score(model, tokenizer, test_rows, choices, settings, f"scoring the {what} model")
+        return scored(
+            test_rows,
+            f"scoring the {what} model",
+            lambda row: score_answer(model, tokenizer, row, choices, settings),
+        )
 
     base = once(out / "baseline.json", lambda: scores("base"))
     guard = run_guard(plan, out)

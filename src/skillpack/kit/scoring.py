@@ -1,10 +1,17 @@
-"""The region of the scripts that score a model: likelihood of answers, and base against tuned with intervals."""
+"""The regions of the scripts that score a model: likelihoods, greedy answers, base against tuned with intervals.
+
+Training and comparing score by one code: `answers` for SFT, `preferences` for DPO and reward models, `generation` for
+GRPO and for what a model writes; each stands on `scoring`. Every score is of one row, so that a caller can keep it.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
-from skillpack.kit.script import log
+from skillpack.kit.data import group_of
+from skillpack.kit.script import EXIT_USAGE, Failure, log
 
 
 # region skillpack:scoring
@@ -14,6 +21,12 @@ def watched(rows, what: str):
 
     log(f"{what} on {len(rows)} rows")
     return tqdm(rows, desc=what, disable=not sys.stderr.isatty())
+
+
+def scored(rows, what: str, measure) -> list[dict]:
+    """What `measure(row)` gives for each row, and the row's group; rows for which it gives None are left out."""
+    scores = ((row, measure(row)) for row in watched(rows, what))
+    return [{**score, "group": group_of(row)} for row, score in scores if score is not None]
 
 
 def encode(tokenizer, given, answer, max_length: int) -> tuple[list, list]:
@@ -96,3 +109,218 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
 
 
 # endregion skillpack:scoring
+
+
+# region skillpack:answers
+CLOSED_SET = 16  # this many different short answers or fewer: the task is a choice, and is scored as one
+ANSWER_COLUMNS = ("prompt", "completion", "messages", "text")
+
+
+def conversation(row: dict) -> tuple[list | str, list | str]:
+    """(what the model is given, what it should answer) of a mapped row; of several answers, the last."""
+    if "prompt" in row and isinstance(row["prompt"], str):
+        return row["prompt"], row["completion"]
+    if "prompt" not in row and "messages" not in row:
+        return "", row["text"]
+    turns = row["prompt"] + row["completion"] if "prompt" in row else row["messages"]
+    last = max(index for index, turn in enumerate(turns) if turn["role"] == "assistant")
+    return turns[:last], turns[last : last + 1]
+
+
+def answer_text(answer: list | str) -> str | None:
+    """What an answer says; None when it only calls tools."""
+    return answer if isinstance(answer, str) else answer[0]["content"]
+
+
+def closed_answers(train_rows, held_out_rows) -> list[str]:
+    """The different answers of a task of choice, or nothing when the answers are open."""
+    answers: set = set()
+    for row in train_rows:
+        answers.add(answer_text(conversation(row)[1]))
+        if len(answers) > CLOSED_SET:
+            return []
+    tested = {answer_text(conversation(row)[1]) for row in held_out_rows}
+    return sorted(answers) if len(answers) > 1 and None not in answers and tested <= answers else []
+
+
+def score_answer(model, tokenizer, row: dict, choices: list[str], settings: dict) -> dict | None:
+    """{loss: mean negative log-likelihood of the answer's tokens, accuracy}; None when the answer is cut away.
+
+    In a task of choice, `accuracy` says whether the right answer is the likeliest of `choices` (the sum over its
+    tokens, the end of the turn included).
+    """
+    given, right = conversation(row)
+    as_answers = [choice if isinstance(right, str) else [{**right[0], "content": choice}] for choice in choices]
+    options = [right, *(option for option in as_answers if option != right)]
+    likelihoods = answer_likelihoods(model, tokenizer, given, options, settings)
+    if not likelihoods:
+        return None
+    (total, tokens), others = likelihoods[0], likelihoods[1:]
+    return {"loss": -total / tokens, "accuracy": all(total > other for other, _ in others) if choices else None}
+
+
+# endregion skillpack:answers
+
+
+# region skillpack:preferences
+def with_prompt(rows):
+    """Rows whose prompt is the part that both answers begin with, taken out where it is not a column."""
+    from trl.data_utils import maybe_extract_prompt
+
+    return rows if "prompt" in rows.column_names else rows.map(maybe_extract_prompt, desc="finding the prompts")
+
+
+def score_pair(model, tokenizer, row: dict, settings: dict) -> dict | None:
+    """{preference_accuracy: whether the chosen answer is the likelier, margin}; None when one is cut away.
+
+    Likelihood is the mean log-likelihood of an answer's tokens, since a sum would prefer short answers.
+    """
+    likelihoods = answer_likelihoods(model, tokenizer, row["prompt"], [row["chosen"], row["rejected"]], settings)
+    if not likelihoods:
+        return None
+    chosen, rejected = (total / tokens for total, tokens in likelihoods)
+    return {"preference_accuracy": chosen > rejected, "margin": chosen - rejected}
+
+
+def judged_ids(row: dict, answer: str, tokenizer) -> list[int]:
+    """Token ids of prompt and answer together, as TRL's reward trainer reads a row."""
+    given, said = row.get("prompt", ""), row[answer]
+    if isinstance(said, str):
+        return tokenizer((given or "") + said)["input_ids"] + [tokenizer.eos_token_id]
+    return tokenizer.apply_chat_template((given or []) + said, return_dict=False)
+
+
+def score_by_head(model, tokenizer, row: dict, settings: dict) -> dict:
+    """{pair_accuracy: whether a reward model scores the chosen answer higher, chosen, rejected: both scores}."""
+    import torch
+
+    model.eval()
+    rewards = {}
+    for answer in ("chosen", "rejected"):
+        ids = judged_ids(row, answer, tokenizer)[: settings["max_length"]]
+        with torch.no_grad():
+            rewards[answer] = float(model(torch.tensor([ids], device=model.device)).logits[0, 0])
+    return {"pair_accuracy": rewards["chosen"] > rewards["rejected"], **rewards}
+
+
+# endregion skillpack:preferences
+
+
+# region skillpack:generation
+import ast
+
+GENERATION_BATCH = 8
+NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+
+
+def greedy_answers(model, tokenizer, prompts: list, max_new_tokens: int) -> list[tuple[str, bool]]:
+    """(likeliest continuation, token by token; whether it was cut at the limit) of each prompt, as one batch.
+
+    A prompt is text or messages. Both models of a comparison stop at the same tokens: those of the model's
+    generation config and the tokenizer's end.
+    """
+    import torch
+
+    model.eval()
+    encoded = [
+        tokenizer(prompt)["input_ids"]
+        if isinstance(prompt, str)
+        else tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False)
+        for prompt in prompts
+    ]
+    longest = max(map(len, encoded))
+    padding = [longest - len(ids) for ids in encoded]  # on the left: an answer follows its prompt at once
+    ids = [[tokenizer.pad_token_id] * pad + ids for pad, ids in zip(padding, encoded, strict=True)]
+    mask = [[0] * pad + [1] * (longest - pad) for pad in padding]
+    ends = model.generation_config.eos_token_id
+    ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
+    with torch.no_grad():
+        drawn = model.generate(
+            input_ids=torch.tensor(ids, device=model.device),
+            attention_mask=torch.tensor(mask, device=model.device),
+            max_new_tokens=max_new_tokens, do_sample=False, temperature=None, top_p=None, top_k=None,
+            pad_token_id=tokenizer.pad_token_id, eos_token_id=sorted(ends),
+        )  # fmt: skip
+    said = drawn[:, longest:].tolist()
+    return [(tokenizer.decode(answer, skip_special_tokens=True), not ends.intersection(answer)) for answer in said]
+
+
+def last_number(text: str) -> float | None:
+    found = NUMBER.findall(text)
+    return float(found[-1].replace(",", "")) if found else None
+
+
+def same_number(left: float | None, right: float | None) -> bool:
+    return left is not None and right is not None and abs(left - right) <= 1e-6 * max(1.0, abs(right))
+
+
+def reward_number(said: str, answer: object) -> float:
+    return float(same_number(last_number(said), last_number(str(answer))))
+
+
+def reward_boxed(said: str, answer: object) -> float:
+    boxes = re.findall(r"\\boxed\{([^{}]*)\}", said)
+    if not boxes:
+        return 0.0
+    box, right = boxes[-1].strip(), str(answer).strip()
+    return float(box == right or same_number(last_number(box), last_number(right)))
+
+
+def reward_exact(said: str, answer: object) -> float:
+    return float(said.strip() == str(answer).strip())
+
+
+def reward_python(said: str, answer: object) -> float:
+    blocks = re.findall(r"```(?:python)?\n(.*?)```", said, re.S)
+    try:
+        ast.parse(blocks[-1] if blocks else said)
+    except (SyntaxError, ValueError):
+        return 0.0
+    return 1.0
+
+
+REWARDS = {"number": reward_number, "boxed": reward_boxed, "exact": reward_exact, "python": reward_python}
+
+
+def said_of(completion) -> str:
+    return completion if isinstance(completion, str) else str(completion[-1]["content"])
+
+
+def named_reward(name: str):
+    """TRL's reward function of a name in REWARDS, or of FILE.py:FUNCTION."""
+    if name in REWARDS:
+        judge = REWARDS[name]
+
+        def reward(completions, answer=None, **columns):
+            rights = answer if answer is not None else [""] * len(completions)
+            return [judge(said_of(said), right) for said, right in zip(completions, rights, strict=True)]
+
+        reward.__name__ = name
+        return reward
+    path, _, function = name.rpartition(":")
+    if not path or not Path(path).is_file():
+        raise Failure(f"no reward {name!r}", f"one of {', '.join(REWARDS)}, or FILE.py:FUNCTION", EXIT_USAGE)
+    import runpy
+
+    found = runpy.run_path(path).get(function)
+    if not callable(found):
+        raise Failure(f"{path} defines no function {function!r}", "name one that it defines", EXIT_USAGE)
+    return found
+
+
+def judged(reward, completions: list, rows: list[dict]) -> list[float]:
+    """What a reward gives, held to TRL's contract: one number, or None, for each completion."""
+    columns = {key: [row[key] for row in rows] for key in rows[0]}
+    values = reward(completions=completions, prompts=columns.pop("prompt"), **columns)
+    if not isinstance(values, list) or len(values) != len(completions):
+        raise TypeError("it must give a list with one number for each completion")
+    return [float(value) if value is not None else 0.0 for value in values]
+
+
+def total_reward(rewards: list, row: dict, text: str) -> float:
+    """The sum of the rewards of an answer's text to a row's prompt."""
+    said = text if isinstance(row["prompt"], str) else [{"role": "assistant", "content": text}]
+    return sum(judged(reward, [said], [dict(row)])[0] for reward in rewards)
+
+
+# endregion skillpack:generation
