@@ -28,7 +28,8 @@ def flavors() -> str:
         memory = flavor["gpu_memory_gb"] or "-"
         rows.append([flavor["name"], gpu, memory, flavor["ram_gb"], f"{flavor['usd_per_hour']:.2f}"])
     head = ["flavor", "has", "GB of one GPU", "GB beside it", "$ an hour"]
-    return f"Prices of {table['dated']} ({table['source']}).\n\n" + rows_of(head, rows)
+    note = f"Source: {table['source']}. The live list, GET /api/jobs/hardware, is right where it differs.\n\n"
+    return note + rows_of(head, rows)
 
 
 def gpus() -> str:
@@ -37,7 +38,8 @@ def gpus() -> str:
         [name, gpu["tflops"], gpu["gb_per_second"], "yes" if gpu["bf16"] else "no: fp16"]
         for name, gpu in table["gpus"].items()
     ]
-    return rows_of(["GPU", "TFLOP/s, dense 16 bits", "GB/s", "bf16"], rows)
+    note = "Source of each figure: gpu_sources in assets/hardware.json. NVIDIA's documents were read in quotations.\n\n"
+    return note + rows_of(["GPU", "TFLOP/s, dense 16 bits", "GB/s", "bf16"], rows)
 
 
 def throughput() -> str:
@@ -51,7 +53,17 @@ def throughput() -> str:
     return rows_of(["model", "change", "on", "tokens of a micro-batch", "tokens/s of a GPU", "source"], rows)
 
 
-TABLES = {"flavors": flavors, "gpus": gpus, "throughput": throughput}
+def cpu() -> str:
+    table = json.loads((SKILL / "assets/throughput.json").read_text(encoding="utf-8"))
+    rows: list[list[object]] = [
+        [row["change"], row["precision"], row["matrix_gflops"], row["seconds_per_step"],
+         f"{row['share_of_matrix_rate']:.0%}", f"{row['model']}, {row['source']}, {row['when']}"]
+        for row in table["rows"] if row["gpu"] == "cpu"
+    ]  # fmt: skip
+    return rows_of(["change", "precision", "matrix GFLOP/s", "s/step", "reached in training", "source"], rows)
+
+
+TABLES = {"cpu": cpu, "flavors": flavors, "gpus": gpus, "throughput": throughput}
 
 
 def written(text: str) -> str:

@@ -1,7 +1,16 @@
 """What training reaches on this CPU: matrix rates, and the time and memory of the demo's run in fp32 and in bf16.
 
-What CPU_EFFICIENCY in plan_run.py should rest on; run it on an idle machine. "planned GB" is of the precision that the
-planner chose.
+"reached" is share_of_matrix_rate of the trainer's assets/throughput.json, from which plan_run.py takes it; run it on an
+idle machine. "planned GB" is of the precision that the planner chose.
+
+| trained | precision | matrix GFLOP/s | s/step | training GFLOP/s | reached | planned GB | peak GB |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| full | fp32 | 184 | 2.99 | 83 | 45% | 4.4 | 3.6 |
+| full | bf16 | 815 | 1.99 | 124 | 15% | 4.4 | 3.6 |
+| lora | fp32 | 185 | 2.65 | 62 | 34% | 2.3 | 2.6 |
+| lora | bf16 | 783 | 1.47 | 112 | 14% | 2.3 | 2.0 |
+
+2026-11-21, 10 steps, SmolLM2-135M, 2 idle cores with AVX-512 BF16.
 
     .venv/bin/python benchmarks/train_cpu.py [--steps 10]
 """

@@ -389,9 +389,24 @@ def test_the_dated_table_is_the_one_of_the_local_hub():
 
     table = json.loads((ASSETS / "hardware.json").read_text())
     assert table["dated"] == DATED
-    assert {row["name"]: row["usd_per_hour"] for row in table["flavors"]} == {
-        flavor.name: flavor.usd_an_hour for flavor in FLAVORS.values()
-    }
+    rows = {
+        flavor.name: {
+            "name": flavor.name, "cores": flavor.cores, "ram_gb": flavor.memory_gb, "disk_gb": flavor.storage_gb,
+            "gpu": flavor.accelerator[0] if flavor.accelerator else None,
+            "gpus": flavor.accelerator[1] if flavor.accelerator else 0,
+            "gpu_memory_gb": flavor.accelerator[2] // flavor.accelerator[1] if flavor.accelerator else 0,
+            "usd_per_hour": flavor.usd_an_hour,
+        }
+        for flavor in FLAVORS.values()
+    }  # fmt: skip
+    assert {row["name"]: row for row in table["flavors"]} == rows
+
+
+def test_every_gpu_of_the_table_names_the_document_of_its_figures():
+    table = json.loads((ASSETS / "hardware.json").read_text())
+    assert set(table["gpu_sources"]) == set(table["gpus"])
+    assert all(source["document"].startswith("https://") for source in table["gpu_sources"].values())
+    assert {row["gpu"] for row in table["flavors"]} - {None} <= set(table["gpus"])
 
 
 # --- on this machine ------------------------------------------------------------------------------------------------
@@ -417,6 +432,22 @@ def test_what_does_not_fit_here_is_refused_with_the_numbers(planner, report, tmp
     text = refused(planner, write_model(tmp_path / "m"), "--max-memory-gb", 4)
     assert "there are 4.0 GB" in text
     assert "lora with batch 1 takes about" in text
+
+
+@pytest.mark.parametrize(("bf16", "precision"), [(500, "bf16"), (250, "fp32")])
+def test_a_cpu_trains_in_the_precision_that_is_faster_by_the_shares_that_were_measured(
+    planner, planned, tiny_model, monkeypatch, bf16, precision
+):
+    monkeypatch.setattr(planner, "matrix_gflops", lambda dtype: bf16 if "bfloat16" in str(dtype) else 100)
+    plan = planned(tiny_model, "--where", "local", "--full")
+    assert plan["settings"]["precision"] == precision
+    rows = json.loads((ASSETS / "throughput.json").read_text())["rows"]
+    (share,) = [
+        row["share_of_matrix_rate"]
+        for row in rows
+        if (row["gpu"], row["change"], row.get("precision")) == ("cpu", "full", precision)
+    ]
+    assert f"x {share:.0%} reached in training" in plan["estimate"]["rests_on"]
 
 
 def test_a_time_limit_cuts_the_steps(planned, tiny_model):

@@ -173,10 +173,6 @@ EXTRA_WORK = {"sft": 0, "dpo": 2, "reward": 0, "kto": 6, "grpo": 0}
 LOSS_TILE = 4096, 32768  # tokens x vocabulary entries: TRL 1.16 computes the loss in tiles, never the whole logits
 # TRL's own defaults for full fine-tuning; an adapter takes ten times as much (TRL's guide "LoRA without regret").
 RATES = {"sft": 2e-5, "dpo": 1e-6, "kto": 1e-6, "grpo": 1e-6, "reward": 1e-5}
-# Share of the matrix rate that training reaches on a CPU, batch 4, 135 million parameters: worked out by hand from
-# two demo runs on 2 busy cores (AVX-512 BF16, November 2026). benchmarks/train_cpu.py measures yours; its one run so
-# far, on a busier machine, gave 18 % to 146 %: a time planned for a CPU is rough, and --max-minutes holds it.
-CPU_EFFICIENCY = {"fp32": 0.43, "bf16": 0.13}
 CPU_CORE_GFLOPS = 40  # of a Job's core in float32: assumed, not measured yet
 TWO_NODES = 0.54  # speed of a GPU among two nodes over one node: Qwen-7B LoRA at 1,024 tokens, 2.8 s against 5.17 s
 DOWNLOAD_GB_PER_SECOND, START_SECONDS = 0.2, 300  # of a Job: assumed, not measured yet
@@ -602,6 +598,12 @@ def expected_share(model: dict, machine: dict, change: str, tokens: int, rows: l
     return share, f"{share:.0%} of the GPU's peak, from {basis}", spread
 
 
+def cpu_share(change: str, precision: str) -> float:
+    """Share of a CPU's matrix rate that training reached where it was measured, by assets/throughput.json."""
+    rows = [row for row in asset("throughput.json")["rows"] if row["gpu"] == "cpu" and row["precision"] == precision]
+    return next((row["share_of_matrix_rate"] for row in rows if row["change"] == change), 0.3)  # none: assumed
+
+
 def training_time(model: dict, data: dict, machine: dict, settings: dict, method: str, table: list[dict]) -> dict:
     """{"seconds": for one row on one device, "basis": what it rests on, "spread": of the estimate}."""
     change = change_of(settings)
@@ -609,10 +611,11 @@ def training_time(model: dict, data: dict, machine: dict, settings: dict, method
     operations = work * model["active_parameters"] * SEQUENCES[method]
     precision = settings["precision"]
     if machine["device"] == "cpu":
-        rate = machine["gflops"][precision] * CPU_EFFICIENCY[precision] * 1e9
-        basis = f"{precision} rate measured here x {CPU_EFFICIENCY[precision]:.0%} reached in training"
+        share = cpu_share(change, precision)
+        rate = machine["gflops"][precision] * share * 1e9
+        basis = f"{precision} rate measured here x {share:.0%} reached in training on another CPU"
         if machine["where"] != "local":
-            basis = f"an assumed {CPU_CORE_GFLOPS} GFLOP/s a core: not measured yet"
+            basis = f"an assumed {CPU_CORE_GFLOPS} GFLOP/s a core, not measured yet, x {share:.0%} reached in training"
         return {"seconds": operations * data["mean"] / rate, "basis": basis, "spread": 1.8}
     if machine["device"] == "mps":
         seconds = operations * data["mean"] / 2.4e12
@@ -648,8 +651,8 @@ def change_of(settings: dict) -> str:
     return "qlora" if settings.get("quantization") else "lora" if settings["lora"] else "full"
 
 
-def precision_of(machine: dict) -> tuple[str, str]:
-    """(precision, why): bf16 where the hardware multiplies it faster, fp16 on a GPU without it, else fp32."""
+def precision_of(machine: dict, change: str) -> tuple[str, str]:
+    """(precision, why): bf16 where the hardware trains faster in it, fp16 on a GPU without it, else fp32."""
     if machine["device"] == "cuda":
         if machine["bf16"]:
             return "bf16", "this GPU has bf16"
@@ -659,8 +662,9 @@ def precision_of(machine: dict) -> tuple[str, str]:
     rates = machine["gflops"]
     if machine["where"] != "local":
         return "fp32", "what every CPU multiplies"
-    precision = "bf16" if rates["bf16"] > 1.5 * rates["fp32"] else "fp32"
-    return precision, f"measured here: fp32 {rates['fp32']:.0f}, bf16 {rates['bf16']:.0f} GFLOP/s"
+    precision = max(("fp32", "bf16"), key=lambda name: rates[name] * cpu_share(change, name))
+    measured = f"fp32 {rates['fp32']:.0f}, bf16 {rates['bf16']:.0f} GFLOP/s"
+    return precision, f"the faster to train in, by products measured here: {measured}"
 
 
 def fit(model: dict, data: dict, machine: dict, method: str, change: str, args: argparse.Namespace) -> dict:
@@ -679,7 +683,7 @@ def fit(model: dict, data: dict, machine: dict, method: str, change: str, args: 
             "no": f"the machine has {machine['ram_gb']:g} GB of memory beside its GPU, and loading, merging and "
             f"writing {model['parameters'] / 1e9:.2f}B parameters take {host_gb(model, change):.0f} GB",
         }
-    precision, _ = precision_of(machine)
+    precision, _ = precision_of(machine, change)
     target = 4 if device == "cpu" else 32 if method == "grpo" else 16
     length = data["length"] + data["completion"]
     strategies = ["single"] if world == 1 else ["ddp"] if change == "qlora" else ["ddp", "fsdp2"]
@@ -896,7 +900,7 @@ def choose(model: dict, report: dict, machines: list[dict], method: str, args) -
         because("flavor", machine["flavor"], f"{why}; ${machine['usd_per_hour']:.2f} an hour")
         if args.why_not:
             because(f"not {args.why_not}", "", why_not(args.why_not, option, looked, args))
-    precision, reason = precision_of(machine)
+    precision, reason = precision_of(machine, change)
     because("precision", precision, reason)
     cut = "no row is cut" if tokens["max"] <= length else f"p95 is {tokens['p95']}, longer rows are cut"
     because("length", length, f"the longest row has {tokens['max']} tokens: {cut}")

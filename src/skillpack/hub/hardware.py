@@ -1,8 +1,8 @@
 """Flavors of Jobs: what each one says it has, and what a minute of it costs.
 
-Prices: hub-docs as of 2026-08, in dollars an hour. `cpu-xl` and `cpu-performance` are in the client's
-enumeration and not in that table; theirs are from a user's table. Cores, memory and disk are recalled, not
-checked against a source. The flavor of a local job decides only what its environment says and its cost.
+Source of every figure: huggingface/hub-docs, docs/hub/jobs-pricing.md of 2026-08-21, in dollars an hour
+(https://huggingface.co/docs/hub/jobs-pricing). The flavor of a local job decides only what its environment says
+and its cost.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ FLAVORS: dict[str, Flavor] = {
         Flavor("cpu-basic", "CPU Basic", 2, 16, 50, 0.01),
         Flavor("cpu-upgrade", "CPU Upgrade", 8, 32, 50, 0.03),
         Flavor("cpu-xl", "CPU XL", 16, 124, 1000, 1.00),
-        Flavor("cpu-performance", "CPU Performance", 32, 256, 1000, 1.90),
+        Flavor("cpu-performance", "CPU Performance", 32, 256, 1024, 1.90),
         Flavor("t4-small", f"{_GPU} T4 - small", 4, 15, 50, 0.40, ("T4", 1, 16)),
         Flavor("t4-medium", f"{_GPU} T4 - medium", 8, 30, 100, 0.60, ("T4", 1, 16)),
         Flavor("l4x1", f"1x {_GPU} L4", 8, 30, 400, 0.80, ("L4", 1, 24)),
@@ -95,9 +95,9 @@ FLAVORS: dict[str, Flavor] = {
         Flavor("h200x2", f"2x {_GPU} H200", 46, 512, 6000, 10.00, ("H200", 2, 282)),
         Flavor("h200x4", f"4x {_GPU} H200", 92, 1024, 12000, 20.00, ("H200", 4, 564)),
         Flavor("h200x8", f"8x {_GPU} H200", 184, 2048, 24000, 40.00, ("H200", 8, 1128)),
-        Flavor("rtx-pro-6000", f"{_GPU} RTX PRO 6000", 23, 256, 1000, 2.75, ("RTX PRO 6000", 1, 96)),
-        Flavor("rtx-pro-6000x2", f"2x {_GPU} RTX PRO 6000", 46, 512, 2000, 5.50, ("RTX PRO 6000", 2, 192)),
-        Flavor("rtx-pro-6000x4", f"4x {_GPU} RTX PRO 6000", 92, 1024, 4000, 11.00, ("RTX PRO 6000", 4, 384)),
-        Flavor("rtx-pro-6000x8", f"8x {_GPU} RTX PRO 6000", 184, 2048, 8000, 22.00, ("RTX PRO 6000", 8, 768)),
+        Flavor("rtx-pro-6000", f"{_GPU} RTX PRO 6000", 23, 256, 475, 2.75, ("RTX PRO 6000", 1, 96)),
+        Flavor("rtx-pro-6000x2", f"2x {_GPU} RTX PRO 6000", 46, 512, 950, 5.50, ("RTX PRO 6000", 2, 192)),
+        Flavor("rtx-pro-6000x4", f"4x {_GPU} RTX PRO 6000", 92, 1024, 1900, 11.00, ("RTX PRO 6000", 4, 384)),
+        Flavor("rtx-pro-6000x8", f"8x {_GPU} RTX PRO 6000", 184, 2048, 3800, 22.00, ("RTX PRO 6000", 8, 768)),
     )
 }
