@@ -21,7 +21,7 @@ ORDER = [
         "skill",
         "suppress",
         "rules",
-        "check",
+        "checker",
         "config",
         "reports",
         "listing",

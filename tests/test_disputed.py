@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skillpack.check import check
+from skillpack.checker import check
 from skillpack.cli import main
 from skillpack.diagnostics import Diagnostic
 from skillpack.rules import discover

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from skillpack import frontmatter, source
-from skillpack.check import check
+from skillpack.checker import check
 from skillpack.diagnostics import Diagnostic
 from skillpack.reports import text
 from skillpack.rules import Rule, discover

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skillpack.check import check
+from skillpack.checker import check
 from skillpack.cli import main
 from skillpack.diagnostics import ERROR, Finding, redacted
 from skillpack.reports import text

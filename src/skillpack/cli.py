@@ -107,7 +107,7 @@ def validate(
       skillpack validate skills/
       skillpack validate --strict --format json my-skill/SKILL.md
     """
-    from skillpack.check import check
+    from skillpack.checker import check
     from skillpack.config import adjusted, chosen, load
     from skillpack.diagnostics import ERROR, WARNING
     from skillpack.frontmatter import LIBYAML

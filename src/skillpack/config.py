@@ -19,7 +19,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from skillpack.check import CRASHED
+from skillpack.checker import CRASHED
 from skillpack.diagnostics import Diagnostic, Severity
 from skillpack.errors import UsageFailure
 from skillpack.rules import PROFILES, SPEC_GROUPS, Rule
