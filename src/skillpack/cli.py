@@ -16,6 +16,8 @@ from skillpack.errors import EXIT_FAILURE, EXIT_FINDINGS, EXIT_INTERRUPT, EXIT_U
 #: Commands that live elsewhere: name -> (module:command, line of help). Imported when they are run.
 ELSEWHERE = {
     "hub": ("skillpack.hub.cli:hub", "A local Hub with Jobs, to rehearse on."),
+    "manifest": ("skillpack.manifests:manifest", "Write what each agent reads to find the skills."),
+    "pack": ("skillpack.manifests:pack", "Write one archive a skill, the same bytes everywhere."),
     "rehearse": ("skillpack.rehearsal:rehearse", "The whole training workflow on this machine."),
     "sync": ("skillpack.kit.cli:sync", "Write the generated regions of the bundled scripts."),
 }

@@ -53,6 +53,20 @@ def load(path: str | None, rules: Sequence[Rule]) -> Settings:
     whole = not name.endswith("pyproject.toml")
     if not whole and "tool.skillpack" not in text:
         return Settings()
+    document = _parsed(text, name)
+    table = document if whole else document.get("tool", {}).get("skillpack", {})
+    return _settings(table, name, {rule.slug for rule in rules})
+
+
+def read_toml(path: str) -> dict[str, Any]:
+    """The document in the file `path`. Raises UsageFailure where it cannot be read or is not TOML."""
+    try:
+        return _parsed(own_text(path), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageFailure(f"{path} cannot be read: {error}") from None
+
+
+def _parsed(text: str, name: str) -> dict[str, Any]:
     import sys
 
     if sys.version_info >= (3, 11):
@@ -60,15 +74,13 @@ def load(path: str | None, rules: Sequence[Rule]) -> Settings:
     else:
         import tomli as tomllib
     try:
-        document = tomllib.loads(text)
+        return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageFailure(f"{name}: not TOML: {error}") from None
-    table = document if whole else document.get("tool", {}).get("skillpack", {})
-    return _settings(table, name, {rule.slug for rule in rules})
 
 
 def _settings(table: Any, name: str, slugs: set[str]) -> Settings:
-    known = {"profile", "severity", "per-path", *_LISTS}
+    known = {"profile", "severity", "per-path", "pack", *_LISTS}  # `pack` is read by catalog.py
     for key in table:
         if key not in known:
             raise UsageFailure(f"{name}: there is no setting {key!r}; there are {', '.join(sorted(known))}")

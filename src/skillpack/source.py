@@ -200,6 +200,20 @@ def is_executable(tree: Tree, name: str) -> bool:
         return False
 
 
+def is_link(tree: Tree, name: str) -> bool:
+    """Whether the file `name` of the tree is a symbolic link."""
+    return os.path.islink(tree.path(name))
+
+
+def read_bytes(tree: Tree, name: str, limit: int) -> bytes:
+    """The bytes of the file `name` of the tree, of a large one `limit` + 1. Raises UsageFailure if unreadable."""
+    try:
+        with os.fdopen(os.open(tree.path(name), _READ), "rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise UsageFailure(f"{tree.path(name)} cannot be read: {error.strerror}") from None
+
+
 def has(tree: Tree, name: str) -> bool:
     """Whether there is a file or folder `name` in the folder, also one that the walk does not list."""
     path = tree.path(name)

@@ -7,23 +7,15 @@ Fix: correct the value that is named.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from skillpack.diagnostics import WARNING, Finding, quoted
 from skillpack.rules import rule
-from skillpack.rules.data._json import misfits, read_json
+from skillpack.rules.data._json import read_json
+from skillpack.schemas import RESERVED_MARKETPLACES, misfits, reserved_words
 from skillpack.skill import Skill
 
 FIX = "correct the value"
-RESERVED = frozenset(
-    {
-        *("claude-code-marketplace", "claude-code-plugins", "claude-plugins-official", "anthropic-marketplace"),
-        *("anthropic-plugins", "agent-skills", "anthropic-agent-skills", "life-sciences", "knowledge-work-plugins"),
-        *("claude-for-legal", "claude-for-financial-services", "financial-services-plugins", "claude-community"),
-        *("claude-plugins-community", "inline", "builtin", "skills-dir", "openai-curated"),
-    }
-)
 
 
 @rule(severity=WARNING)
@@ -44,7 +36,7 @@ def check(skill: Skill) -> Iterator[Finding]:
         if schema != "marketplace" or wrong:
             continue
         own = document["name"].lower()
-        if own in RESERVED or ("official" in own and re.search("claude|anthropic", own)):
+        if own in RESERVED_MARKETPLACES or reserved_words(own):
             message = f"{quoted(document['name'])} is reserved: `plugin marketplace add` refuses it"
             yield Finding(message, "take another name", "name", path=path)
         names = [plugin["name"] for plugin in document["plugins"]]

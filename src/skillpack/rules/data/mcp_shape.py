@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from skillpack.diagnostics import WARNING, Finding
 from skillpack.rules import rule
-from skillpack.rules.data._json import misfits, read_json
+from skillpack.rules.data._json import read_json
+from skillpack.schemas import misfits
 from skillpack.skill import Skill
 
 
