@@ -1,0 +1,88 @@
+"""The region of the scripts that train or compare: the rows on either side of the split, the tokenizer, the weights."""
+
+from __future__ import annotations
+
+import sys
+
+from skillpack.kit.data import held_out, map_row, open_rows, problem_of
+from skillpack.kit.script import EXIT_USAGE, Failure, log
+
+
+# region skillpack:loading
+def load_splits(plan: dict, columns: tuple):
+    """(training rows, held-out rows) of the plan's dataset, mapped to TRL's `columns`, split as the report says.
+
+    Rows that TRL would refuse, or would train on nothing, are left out and counted.
+    """
+    dataset, method = plan["dataset"], plan["method"]
+    split, mapping = dataset["split"], dataset["mapping"]
+
+    def read(source):
+        if not plan.get("smoke"):
+            return open_rows(source, streaming=False)
+        from itertools import islice
+
+        from datasets import Dataset
+
+        return Dataset.from_list(list(islice(open_rows(source, streaming=True), plan["smoke"])))
+
+    def prepare(rows):
+        fits = rows.filter(lambda row: not problem_of(row, mapping, method), desc="checking rows")
+        if len(fits) < len(rows):
+            log(f"left out {len(rows) - len(fits)} of {len(rows)} rows that do not fit; inspect_dataset.py says why")
+        if not len(fits):
+            raise Failure(
+                f"no row fits {method}: {problem_of(rows[0], mapping, method) if len(rows) else 'there are none'}",
+                "run inspect_dataset.py on the dataset, and plan again",
+                EXIT_USAGE,
+            )
+        mapped = fits.map(lambda row: map_row(row, mapping), remove_columns=fits.column_names, desc="mapping rows")
+        return mapped.select_columns([name for name in columns if name in mapped.column_names] or mapped.column_names)
+
+    rows = prepare(read(dataset["source"]))
+    if split["key"] == "given":
+        train, test = rows, prepare(read({**dataset["source"], "split": split["held_out_split"]}))
+    else:
+        sides: dict = {True: [], False: []}
+        for index, row in enumerate(rows):
+            sides[held_out(row, split)].append(index)
+        if plan.get("smoke"):  # the first rows may all be on one side
+            sides = {side: sides[side] or sides[not side] for side in sides}
+        train, test = rows.select(sides[False]), rows.select(sides[True])
+    if not len(train) or not len(test):
+        raise Failure(
+            f"the split leaves {len(train)} rows to train on and {len(test)} held out",
+            "change split.fraction or split.seed in the plan, or give more different rows",
+            EXIT_USAGE,
+        )
+    return train, test.select(range(min(len(test), plan["settings"]["held_out_rows"])))
+
+
+def pretrained(model: dict, settings: dict, kind=None, **more: object):
+    """The weights of a plan's `model`, kept as the plan says; from_pretrained's own default is not that."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings["weights"]]
+    kind = kind or AutoModelForCausalLM
+    return kind.from_pretrained(model["id"], revision=model.get("revision"), dtype=dtype, **more)
+
+
+def load_tokenizer(model: dict):
+    """The tokenizer, with a padding token: eos where the model names none, since padding carries no loss."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model["id"], revision=model.get("revision"))
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def versions(*packages: str) -> dict:
+    """Package -> installed version, for the record of a run."""
+    from importlib.metadata import version
+
+    return {"python": sys.version.split()[0]} | {package: version(package) for package in packages}
+
+
+# endregion skillpack:loading
