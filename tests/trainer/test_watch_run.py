@@ -7,9 +7,11 @@ import importlib.util
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -73,6 +75,8 @@ def test_a_run_goes_from_the_data_to_the_report_as_a_job(bench: Bench, published
     reported = bench.script("report_run.py", "runs/end-to-end")
     assert reported.returncode == 0, reported.stderr
     assert (bench.folder / "training_reports/end-to-end.md").is_file()
+    assert "Dashboard: TRACKIO_DIR=runs/end-to-end/trackio trackio show --project end-to-end" in ended.stdout
+    assert (bench.folder / "runs/end-to-end/trackio/end-to-end.db").is_file(), "the job's, from its bucket"
     fetched = bench.script("watch_run.py", "runs/end-to-end", "--download")
     assert fetched.returncode == 0, fetched.stderr
     from transformers import AutoModelForCausalLM
@@ -224,7 +228,7 @@ def test_the_status_is_the_block_that_people_know(watch_run: ModuleType) -> None
     progress.feed("{'train_runtime': '9', 'train_loss': '1.5'}")
     status = {
         "what": "Job abc123xyz", "stage": "RUNNING", "elapsed_seconds": 2700, "cost_usd": 0.75, "at_most_usd": 2.0,
-        "diagnosis": None, "next": [], **watch_run.figures(progress, 2910.0),
+        "diagnosis": None, "next": [], "dashboard": None, **watch_run.figures(progress, 2910.0),
     }  # fmt: skip
     assert watch_run.block(status).splitlines() == [
         "Job abc123xyz is running (45 minutes elapsed)",
@@ -347,3 +351,116 @@ def test_the_time_left_is_that_of_this_attempt_and_not_of_the_burst_that_a_log_b
         now[0] += 3.0
         progress.feed(step)
     assert progress.seconds_left(230.0) == pytest.approx(490 * 3.0), "the pace that is seen"
+
+
+# --- trackio ----------------------------------------------------------------------------------------------------------
+
+
+def track(folder: Path, *losses: float, alert: bool = False) -> Path:
+    """What a script that logs to trackio alone leaves in `folder`, written by trackio itself; the database."""
+    program = (
+        "import sys, trackio\n"
+        "trackio.init(project='mine', name='a-run', embed=False)\n"
+        "for step, loss in enumerate(map(float, sys.argv[2:]), 1):\n"
+        "    trackio.log({'train/loss': loss, 'train/learning_rate': 1e-4, 'accuracy': step / 10}, step=step)\n"
+        "if sys.argv[1] == 'True': trackio.alert('loss is flat', text='since step 2')\n"
+        "trackio.finish()\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, str(alert), *map(str, losses)],
+        env={**os.environ, "TRACKIO_DIR": str(folder)}, check=True, capture_output=True,
+    )  # fmt: skip
+    return folder / "mine.db"
+
+
+def test_a_script_that_logs_to_trackio_alone_is_watched_by_its_database(script, tmp_path: Path) -> None:
+    database = track(tmp_path / "mine/trackio", 3.0, 2.0, 1.5, alert=True)
+    running = script("watch_run.py", "mine")
+    assert running.returncode == 5, running.stderr
+    assert running.stdout.splitlines() == [
+        running.stdout.splitlines()[0],
+        "Current step: 3/? (from trackio)",
+        "Training loss: 1.5 (down from 3 at start)",
+        "Learning rate: 0.0001",
+        "Metrics: train/loss 1.5, train/learning_rate 0.0001, accuracy 0.3",
+        "Cost so far: $0.00",
+        "Alert (warn at step 3): loss is flat: since step 2",
+        "Dashboard: TRACKIO_DIR=mine/trackio trackio show --project mine",
+    ]
+    status = json.loads(script("watch_run.py", "mine", "--json").stdout)
+    assert (status["source"], status["step"], status["metrics"]["accuracy"]) == ("trackio", 3, 0.3)
+    assert status["alerts"][0]["title"] == "loss is flat"
+    os.utime(database, (0, time.time() - 3600))
+    silent = script("watch_run.py", "mine", "--follow")
+    assert silent.returncode == 3
+    assert "trackio has heard nothing for ten minutes" in silent.stdout
+
+
+def test_the_log_comes_first_and_trackio_adds_what_it_lacks(script, tmp_path: Path) -> None:
+    track(tmp_path / "run/trackio", 9.0, 8.0, alert=True)
+    line = {"step": 7, "seconds": 1.0, "time": time.time(), "loss": 0.5, "learning_rate": 1e-4}
+    (tmp_path / "run/log.jsonl").write_text(json.dumps(line) + "\n")
+    status = json.loads(script("watch_run.py", "run", "--json").stdout)
+    assert (status["source"], status["step"], status["loss"]) == ("log.jsonl", 7, 0.5)
+    assert status["metrics"]["accuracy"] == 0.2 and len(status["alerts"]) == 1
+
+
+def test_a_loss_that_is_not_a_number_is_null_in_json(script, tmp_path: Path) -> None:
+    track(tmp_path / "run/trackio", 2.0, float("nan"))
+    assert "Training loss: nan (gone from 2 at start)" in script("watch_run.py", "run").stdout
+    done = script("watch_run.py", "run", "--json")
+    assert json.loads(done.stdout, parse_constant=pytest.fail)["loss"] is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"x" * 5000])
+def test_a_database_that_cannot_be_read_is_a_warning(script, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "run/trackio").mkdir(parents=True)
+    (tmp_path / "run/trackio/run.db").write_bytes(content)
+    alone = script("watch_run.py", "run")
+    assert alone.returncode == 2
+    assert "trackio cannot be read" in alone.stderr and "run is not a run" in alone.stderr
+    line = {"step": 7, "seconds": 1.0, "time": time.time(), "loss": 0.5, "learning_rate": 1e-4}
+    (tmp_path / "run/log.jsonl").write_text(json.dumps(line) + "\n")
+    beside = script("watch_run.py", "run", "--json")
+    assert beside.returncode == 5
+    assert "warning" in beside.stderr and json.loads(beside.stdout)["dashboard"] is None
+
+
+def test_a_training_run_leaves_its_trackio_in_its_folder_and_watch_finds_it(script, plan, tmp_path: Path) -> None:
+    done = script("train_sft.py", "--plan", plan(steps=3), TRACKIO_DIR="")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "runs/tiny/trackio").glob("*.db*")] == ["tiny.db"], "no second file"
+    (tmp_path / "runs/tiny/log.jsonl").unlink()
+    status = json.loads(script("watch_run.py", "runs/tiny", "--json").stdout)
+    assert (status["stage"], status["source"], status["step"], status["steps"]) == ("COMPLETED", "trackio", 3, 3)
+    assert status["dashboard"] == "TRACKIO_DIR=runs/tiny/trackio trackio show --project tiny"
+
+
+def test_where_trackio_was_told_to_write_it_is_found_as_well(script, plan, tmp_path: Path) -> None:
+    (tmp_path / "runs/my.run").mkdir(parents=True)
+    database = track(tmp_path / "elsewhere", 3.0, 2.0)
+    database.rename(database.with_name("myrun.db"))
+    found = json.loads(script("watch_run.py", "runs/my.run", "--json", TRACKIO_DIR=str(tmp_path / "elsewhere")).stdout)
+    assert (found["step"], found["loss"]) == (2, 2.0)
+    assert script("watch_run.py", "runs/my.run").returncode == 2
+
+
+def test_a_job_whose_log_tells_nothing_is_watched_by_the_trackio_in_its_bucket(bench: Bench) -> None:
+    job = run(bench, "true")
+    document = json.loads(bench.script("submit_run.py", "--json").stdout)
+    document |= {"state": "submitted", "jobs": [{"id": job.id, "node": 0, "url": job.url}]}
+    bench.run_folder.mkdir(parents=True)
+    (bench.run_folder / "submission.json").write_text(json.dumps(document))
+    bench.api.create_bucket(document["bucket"], private=True)
+    database = track(bench.folder / "made-by-the-job", 3.0, 2.0, alert=True)
+    bench.api.batch_bucket_files(
+        document["bucket"], add=[(str(database), f"{document['bucket_folder']}/trackio/mine.db")]
+    )
+    bench.api.wait_for_job(job.id, namespace=bench.user, poll_interval=0.1)
+    done = bench.script("watch_run.py", bench.run_folder, "--json")
+    assert done.returncode == 0, done.stderr
+    status = json.loads(done.stdout)
+    assert (status["source"], status["step"], status["loss"]) == ("trackio", 2, 2.0)
+    assert status["alerts"][0]["title"] == "loss is flat"
+    source = f"hf://buckets/{document['bucket']}/{document['bucket_folder']}/trackio"
+    assert status["dashboard"].startswith(f"hf buckets sync {source} ")

@@ -7,8 +7,9 @@
 # ///
 """Say how far a run is and what it has cost; when it failed, why, and the next command.
 
-RUN is the folder that submit_run.py or a training script wrote, its submission.json, or the id of a job. When a
-job has completed, its run.json and log are fetched into the folder, where report_run.py reads them.
+RUN is the folder that submit_run.py, a training script or trackio wrote, its submission.json, or the id of a job.
+Steps come from the log and, where there is none, from trackio; alerts come from trackio. When a job has completed,
+its run.json, log and trackio are fetched into the folder, where report_run.py reads them.
 
 examples:
   python scripts/watch_run.py runs/NAME --follow
@@ -69,13 +70,13 @@ def emit(document: dict) -> None:
     say(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, content: str | bytes) -> None:
     """Writes beside `path` and renames, so that a reader sees the old file or the new one, never a half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
@@ -150,19 +151,25 @@ def run(main: Callable[[list[str]], int]) -> int:
 # endregion skillpack:script
 
 import contextlib
+import datetime
+import math
 import queue
 import shlex
+import shutil
+import sqlite3
 import threading
 import time
 
 EXIT_RUNNING, EXIT_CANCELED = 5, 6
 STAGE_CODES = """  5    still scheduled or running
   6    canceled or deleted
-Here 0 says that the run completed and 1 that it failed; 2 and 3 that this script could not tell.
+Here 0 says that the run completed and 1 that it failed; 2 and 3 that this script could not tell, 3 also for a run
+that only trackio knows and that has logged nothing for ten minutes.
 """
-ACTIVE, ENDED = ("SCHEDULING", "RUNNING"), ("COMPLETED", "ERROR", "CANCELED", "DELETED")
+ACTIVE = ("SCHEDULING", "RUNNING")
 POLL_SECONDS = 3.0
 BURST_SECONDS = 2.0  # a log that is followed starts with all that was said before
+ALERTS = 5  # the newest, that a person is shown
 SILENT_SECONDS = 600  # a local run that logged nothing for so long, and whose process is not known, is over
 LOG_LINES = 20_000  # kept for the diagnosis
 FETCHED = ("run.json", "log.jsonl", "baseline.json")
@@ -266,6 +273,9 @@ class Progress:
         self.first: float | None = None
         self.loss: float | None = None
         self.rate: float | None = None
+        self.source: str | None = None  # of step and loss: log, log.jsonl or trackio
+        self.metrics: dict = {}  # name -> latest value, of trackio
+        self.alerts: list[dict] = []
         self.resumed = 0  # the step from which this attempt continued
         self.began: float | None = None  # when the first step was seen: what came before arrives in one burst
         self.marks: list[tuple[float, int]] = []  # (when seen, step), for the time that is left
@@ -287,8 +297,8 @@ class Progress:
         elif (match := BAR.search(line)) and self.total in (None, int(match[2])) and self.loss is not None:
             self.total = int(match[2])
 
-    def logged(self, step: int, loss: float, rate: float) -> None:
-        self.step, self.loss, self.rate = step, loss, rate
+    def logged(self, step: int, loss: float, rate: float | None, source: str = "log") -> None:
+        self.step, self.loss, self.rate, self.source = step, loss, rate, source
         self.first = loss if self.first is None else self.first
         now = time.monotonic()
         self.began = self.began or now
@@ -301,8 +311,21 @@ class Progress:
             with contextlib.suppress(ValueError, KeyError):  # the last line may be half written
                 entry = json.loads(line)
                 marks = self.marks
-                self.logged(entry["step"], entry["loss"], entry["learning_rate"])
+                self.logged(entry["step"], entry["loss"], entry["learning_rate"], "log.jsonl")
                 self.marks = [*marks[-200:], (entry["time"], entry["step"])]
+
+    def tracked(self, found: dict) -> None:
+        """What trackio adds: alerts, the metrics of a script of one's own, and the steps where no log told of any."""
+        self.alerts = found["alerts"]
+        told = bool(self.step)
+        for step, when, metrics in found["rows"]:
+            self.metrics |= metrics
+            if told:
+                continue
+            marks, loss = self.marks, metrics.get("loss", metrics.get("train/loss"))
+            if loss is not None:
+                self.logged(step, loss, metrics.get("learning_rate", metrics.get("train/learning_rate")), "trackio")
+            self.step, self.source, self.marks = step, "trackio", [*marks[-200:], (when, step)]
 
     def seconds_left(self, running: float | None) -> float | None:
         """By the pace of the last steps seen, else of the whole time that the job has run."""
@@ -313,6 +336,54 @@ class Progress:
             return (self.total - self.step) * (seen - begun) / (to_step - from_step)
         done = self.step - self.resumed
         return (self.total - self.step) * running / done if running and done > 0 else None
+
+
+def read_trackio(databases: list[Path]) -> dict | None:
+    """{"database", "rows": [(step, seconds since 1970, {metric: value})], "alerts"} of the newest run of trackio.
+
+    None without a database, and for one that cannot be read, with a warning: a dashboard fails nothing.
+    The tables are those that `trackio query` offers; trackio itself would take a second to import. A copy is read,
+    since a killed run leaves a journal, and opening a database plays it back.
+    """
+    if not databases:
+        return None
+    database = max(databases, key=lambda path: path.stat().st_mtime)
+    try:
+        with tempfile.TemporaryDirectory() as copy:
+            for path in database.parent.glob(f"{database.name}*"):
+                shutil.copy(path, copy)
+            with contextlib.closing(sqlite3.connect(Path(copy) / database.name)) as connection:
+                newest = "(SELECT run_id FROM metrics ORDER BY id DESC LIMIT 1)"
+                rows = connection.execute(
+                    f"SELECT step, timestamp, metrics FROM metrics WHERE run_id = {newest} ORDER BY id"
+                ).fetchall()
+                alerts = connection.execute(
+                    f"SELECT level, step, title, text, timestamp FROM alerts WHERE run_id = {newest} ORDER BY id"
+                ).fetchall()
+        if not rows:  # begun, and nothing logged yet
+            return None
+        return {
+            "database": database,
+            "rows": [(step, datetime.datetime.fromisoformat(at).timestamp(), numbers(text)) for step, at, text in rows],
+            "alerts": [dict(zip(("level", "step", "title", "text", "time"), alert, strict=True)) for alert in alerts],
+        }
+    except (sqlite3.Error, OSError, ValueError) as error:
+        log(f"warning: {database}: trackio cannot be read: {error}")
+        return None
+
+
+def numbers(text: str | bytes) -> dict:
+    """The numbers of a row of trackio's, which writes those that JSON has not as words."""
+    odd = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+    metrics = {
+        name: odd.get(value, value) if isinstance(value, str) else value for name, value in json.loads(text).items()
+    }
+    return {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+
+
+def dashboard(database: Path) -> str:
+    """The command that shows a run's dashboard."""
+    return f"TRACKIO_DIR={shlex.quote(str(database.parent))} trackio show --project {shlex.quote(database.stem)}"
 
 
 def diagnose(progress: Progress, message: str | None, facts: dict) -> dict:
@@ -410,6 +481,7 @@ class Watched:
         self.jobs: list = []
         self.price: float | None = submission.get("usd_per_hour") if submission else None
         self.prepared: dict | None = plan_of(submission)
+        self.database: str | None = None  # trackio's, once it was seen in the bucket
 
     def look(self) -> str:
         """The stage of the run: of its nodes' stages the one that decides."""
@@ -464,6 +536,37 @@ class Watched:
                 log(f"warning: {failure.problem}")
             return target.read_text("utf-8") if target.is_file() else None
 
+    def read_trackio(self, progress: Progress) -> None:
+        """Completes `progress` from trackio's database in the bucket, where the training script wrote one."""
+        if not self.submission:
+            return
+        bucket, prefix = self.submission["bucket"], f"{self.submission['bucket_folder']}/trackio/"
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                with hub_errors("reading trackio from the bucket"):
+                    files = [
+                        (entry, Path(folder) / Path(entry.path).name)
+                        for entry in self.api.list_bucket_tree(bucket, prefix, recursive=True)
+                        if entry.type == "file" and re.search(r"\.db(-\w+)?$", entry.path)
+                    ]
+                    self.api.download_bucket_files(bucket, files)
+            except Failure as failure:
+                log(f"warning: {failure.problem}")
+            if found := read_trackio(list(Path(folder).glob("*.db"))):
+                progress.tracked(found)
+                self.database = found["database"].name
+
+    def dashboard(self) -> str | None:
+        """The command that shows the run's dashboard; data that did not come here yet is fetched by it."""
+        if not self.database or not self.submission:
+            return None
+        folder = Path(self.submission["run_folder"])
+        show = dashboard(folder / "trackio" / self.database)
+        if (folder / "run.json").is_file():  # what is in the bucket has come here
+            return show
+        source = f"hf://buckets/{self.submission['bucket']}/{self.submission['bucket_folder']}/trackio"
+        return f"hf buckets sync {shlex.quote(source)} {shlex.quote(str(folder / 'trackio'))} && {show}"
+
     def fetch(self, folder: Path, model: bool) -> list[str]:
         """Brings the run's files, and its model if asked, from the bucket into `folder`; the names."""
         submission = self.submission or {}
@@ -473,7 +576,8 @@ class Watched:
         wanted = []
         for entry in entries:
             name = entry.path[len(prefix) :] if entry.path.startswith(prefix) else ""
-            if entry.type == "file" and (name in FETCHED or (model and name.startswith("model/"))):
+            wants = name in FETCHED or name.startswith("trackio/") or (model and name.startswith("model/"))
+            if entry.type == "file" and wants:
                 if ".." in Path(name).parts:
                     raise Failure(f"the bucket has a file {name!r}", "look at the bucket: a job wrote it")
                 wanted.append((entry, name))
@@ -513,6 +617,7 @@ WORDS = {
     "ERROR": "has failed",
     "CANCELED": "was canceled",
     "DELETED": "was deleted",
+    "SILENT": "has ended or hangs: trackio has heard nothing for ten minutes, and does not know how a run ends",
 }
 
 
@@ -520,11 +625,16 @@ def block(status: dict) -> str:
     """The status as a person reads it."""
     lines = [f"{status['what']} {WORDS[status['stage']]} ({clock(status['elapsed_seconds'])} elapsed)"]
     if status["step"]:
-        lines.append(f"Current step: {status['step']}/{status['steps'] or '?'}")
+        source = "" if status["source"] == "log" else f" (from {status['source']})"
+        lines.append(f"Current step: {status['step']}/{status['steps'] or '?'}{source}")
     if status["loss"] is not None:
-        moved = "down" if status["loss"] <= status["first_loss"] else "up"
+        moved = "down" if status["loss"] <= status["first_loss"] else "up" if math.isfinite(status["loss"]) else "gone"
         lines.append(f"Training loss: {status['loss']:.4g} ({moved} from {status['first_loss']:.4g} at start)")
+    if status["learning_rate"] is not None:
         lines.append(f"Learning rate: {status['learning_rate']:.2g}")
+    others = {name: value for name, value in status["metrics"].items() if name not in ("loss", "learning_rate")}
+    if status["source"] == "trackio" and others:
+        lines.append("Metrics: " + ", ".join(f"{name} {value:.4g}" for name, value in others.items()))
     if status["stage"] == "RUNNING" and status["seconds_left"] is not None:
         lines.append(f"Estimated completion: ~{clock(status['seconds_left'])}")
     if status["cost_usd"] is not None:
@@ -533,7 +643,12 @@ def block(status: dict) -> str:
     if status["diagnosis"]:
         found = status["diagnosis"]
         lines += [f"Cause: {found['cause']}", f"  {found['evidence']}", f"Next: {found['next']}"]
+    for alert in status["alerts"][-ALERTS:]:
+        at = f" at step {alert['step']}" if alert["step"] is not None else ""
+        lines.append(f"Alert ({alert['level']}{at}): {alert['title']}{': ' + alert['text'] if alert['text'] else ''}")
     lines += [f"Next: {following}" for following in status["next"]]
+    if status["dashboard"]:
+        lines.append(f"Dashboard: {status['dashboard']}")
     return "\n".join(lines)
 
 
@@ -551,6 +666,7 @@ def status_of_job(watched: Watched, stage: str, progress: Progress) -> dict:
         **figures(progress, running),
         "diagnosis": None,
         "next": [],
+        "dashboard": watched.dashboard(),
     }
     facts = facts_of(submission, watched.prepared, job, None)
     if stage == "ERROR":
@@ -569,6 +685,9 @@ def figures(progress: Progress, running: float | None) -> dict:
         "loss": progress.loss,
         "first_loss": progress.first,
         "learning_rate": progress.rate,
+        "source": progress.source,
+        "metrics": progress.metrics,
+        "alerts": progress.alerts,
         "seconds_left": progress.seconds_left(running),
     }
 
@@ -590,6 +709,8 @@ def watch_job(watched: Watched, follow: bool) -> dict:
         progress = fresh if fresh.lines or not progress.step else progress
     if not progress.step and (text := watched.bucket_text("log.jsonl")):
         progress.entries(text)
+    if stage != "SCHEDULING":
+        watched.read_trackio(progress)
     return status_of_job(watched, stage, progress)
 
 
@@ -653,8 +774,19 @@ def local_stage(folder: Path, submission: dict | None) -> tuple[str, dict | None
     newest = max(run_file.stat().st_mtime if run_document else 0, log_file.stat().st_mtime if log_file.is_file() else 0)
     if run_document and run_file.stat().st_mtime >= newest:
         return "ERROR", run_document
-    fresh = not (submission and submission.get("pid")) and time.time() - newest < SILENT_SECONDS
+    tracked = max((path.stat().st_mtime for path in trackio_databases(folder)), default=0)
+    fresh = not (submission and submission.get("pid")) and time.time() - max(newest, tracked) < SILENT_SECONDS
+    if not fresh and not newest and not submission:
+        return "SILENT", None
     return ("RUNNING" if fresh else "ERROR"), None
+
+
+def trackio_databases(folder: Path) -> list[Path]:
+    """What trackio wrote of a run on this machine: in the run's folder, or where TRACKIO_DIR says."""
+    found = [*(folder / "trackio").glob("*.db"), *folder.glob("*.db")]
+    if given := os.environ.get("TRACKIO_DIR"):
+        found += Path(given).glob(re.sub(r"[^\w-]", "", folder.resolve().name) + ".db")  # as trackio names a project
+    return found
 
 
 def alive(pid: int) -> bool:
@@ -669,8 +801,10 @@ def alive(pid: int) -> bool:
 
 def watch_local(folder: Path, submission: dict | None, follow: bool) -> dict:
     """The status of a run on this machine, from what it wrote."""
-    if not any((folder / name).is_file() for name in ("run.json", "log.jsonl", "submission.json")):
-        raise Failure(f"{folder} is not a run", "give a folder that a training script wrote, or a job's id", EXIT_USAGE)
+    tracked = read_trackio(trackio_databases(folder))
+    if not tracked and not any((folder / name).is_file() for name in ("run.json", "log.jsonl", "submission.json")):
+        fix = "give a folder that a training script or trackio (TRACKIO_DIR) wrote, or a job's id"
+        raise Failure(f"{folder} is not a run", fix, EXIT_USAGE)
     while True:
         stage, run_document = local_stage(folder, submission)
         plan = run_document["plan"] if run_document else plan_of(submission)
@@ -678,7 +812,7 @@ def watch_local(folder: Path, submission: dict | None, follow: bool) -> dict:
         log_file = folder / "log.jsonl"
         if log_file.is_file():
             progress.entries(log_file.read_text("utf-8"))
-        if not follow or stage in ENDED:
+        if not follow or stage not in ACTIVE:
             break
         if sys.stderr.isatty() and progress.total:
             bar = "#" * (30 * progress.step // progress.total)
@@ -687,11 +821,16 @@ def watch_local(folder: Path, submission: dict | None, follow: bool) -> dict:
     begun = min((path.stat().st_mtime for path in folder.glob("*.json*")), default=time.time())
     if progress.marks:
         begun = min(begun, progress.marks[0][0])
+    if tracked := read_trackio(trackio_databases(folder)) if follow else tracked:
+        progress.tracked(tracked)
+        begun = min(begun, tracked["rows"][0][1])
     elapsed = run_document["seconds"] if run_document and "seconds" in run_document else time.time() - begun
+    if stage == "SILENT":
+        elapsed = tracked["rows"][-1][1] - begun
     script = f"train_{plan['method']}.py" if plan else "train_sft.py"
     facts = facts_of(submission, plan, None, script)
     status = {
-        "what": f"Run {folder.name}",
+        "what": f"Run {folder.resolve().name}",
         "stage": stage,
         "message": run_document["stopped_by"] if run_document and stage == "ERROR" else None,
         "url": None,
@@ -701,6 +840,7 @@ def watch_local(folder: Path, submission: dict | None, follow: bool) -> dict:
         **figures(progress, elapsed),
         "diagnosis": None,
         "next": [],
+        "dashboard": dashboard(tracked["database"]) if tracked else None,
     }
     if stage == "ERROR":
         message = f"stopped by {status['message']}" if status["message"] else "exit code: 137 or a crash: no run.json"
@@ -781,14 +921,15 @@ def main(argv: list[str]) -> int:
             names = watched.fetch(folder, args.download)
             if "run.json" in names:
                 record_job(folder, watched)
+                status["dashboard"] = watched.dashboard()
                 status["next"].append(f"python scripts/report_run.py {folder}")
             if not args.download:
                 status["next"].append(f"python scripts/watch_run.py {folder} --download  # the model, {folder}/model")
     if args.json:
-        emit(status)
+        emit(json.loads(json.dumps(status), parse_constant=lambda _: None))  # JSON has no NaN
     else:
         say(block(status))
-    return {"COMPLETED": EXIT_OK, "ERROR": EXIT_NO}.get(
+    return {"COMPLETED": EXIT_OK, "ERROR": EXIT_NO, "SILENT": EXIT_FAILED}.get(
         status["stage"], EXIT_RUNNING if status["stage"] in ACTIVE else EXIT_CANCELED
     )
 
