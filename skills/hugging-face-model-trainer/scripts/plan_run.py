@@ -69,13 +69,13 @@ def emit(document: dict) -> None:
     say(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, content: str | bytes) -> None:
     """Writes beside `path` and renames, so that a reader sees the old file or the new one, never a half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
@@ -1052,6 +1052,8 @@ def card(plan: dict) -> str:
         f"  cost       {cost}",
         f"  steps      {settings['steps']} of {settings['batch_size'] * settings['accumulation'] * world} rows",
     ]
+    if push := plan.get("push"):
+        lines += [f"  pushes to  {push['repo_id']} ({'private' if push['private'] else 'public'}), with --yes"]
     if hardware.get("prices_from"):
         lines += [f"  prices     {hardware['prices_from']}"]
     if world > 1:
@@ -1154,6 +1156,8 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--held-out-rows", type=int, default=200, help="scored before and after (default: 200)")
     options.add_argument("--save-seconds", type=float, help="between checkpoints (default: 300, more for large ones)")
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--push-to", metavar="NAME", help="push the trained model there, privately (NAME or ORG/NAME)")
+    options.add_argument("--public", action="store_true", help="with --push-to: for everyone to see")
     options.add_argument("--json", action="store_true", help="print plan.json on standard output, the card on the log")
     return options
 
@@ -1171,6 +1175,10 @@ def main(argv: list[str]) -> int:
             raise Failure(f"--{name.replace('_', '-')} is {value}", "give a number above zero", EXIT_USAGE)
     if args.where == "local" and (args.nodes > 1 or args.flavor or args.why_not or args.max_cost):
         raise Failure("--nodes, --flavor, --why-not and --max-cost are for jobs", "add --where hf-jobs", EXIT_USAGE)
+    if args.push_to and not re.fullmatch(r"([A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]{0,95}", args.push_to):
+        raise Failure(f"--push-to {args.push_to!r} names no repository", "give NAME or ORG/NAME", EXIT_USAGE)
+    if args.public and not args.push_to:
+        raise Failure("--public says how, and nothing says where", "add --push-to NAME", EXIT_USAGE)
     report = read_artifact(args.report, "dataset-report")
     method = args.method or report["recommended"]["method"]
     if method is None:
@@ -1218,6 +1226,8 @@ def main(argv: list[str]) -> int:
         "choices": choices,
         "warnings": warnings + report.get("warnings", []),
     }
+    if args.push_to:
+        plan["push"] = {"repo_id": args.push_to, "private": not args.public}
     write_artifact(args.out, plan)
     text = card(plan)
     if args.json:

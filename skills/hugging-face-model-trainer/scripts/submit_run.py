@@ -69,13 +69,13 @@ def emit(document: dict) -> None:
     say(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, content: str | bytes) -> None:
     """Writes beside `path` and renames, so that a reader sees the old file or the new one, never a half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
@@ -359,7 +359,7 @@ def training_script(plan: dict) -> Path:
 
 def run_label(plan: dict, script: Path, flavor: str, timeout: int) -> str:
     """What makes two submissions the same: what is trained, by which code, on what, for how long."""
-    keys = ("name", "method", "model", "dataset", "settings")
+    keys = [key for key in ("name", "method", "model", "dataset", "settings", "push") if key in plan]
     said = [json.dumps([plan[key] for key in keys], sort_keys=True), script.read_text("utf-8"), flavor, str(timeout)]
     return hashlib.sha256("\0".join(said).encode()).hexdigest()[:24]
 
@@ -393,6 +393,11 @@ def program(plan: dict, script: Path, arguments: list[str]) -> dict:
     }
 
 
+def passed_on(plan: dict, args) -> list:
+    """The arguments that the training script gets too; this script's own --yes confirms what the card shows."""
+    return [*(["--finish"] if args.finish else []), *(["--yes"] if plan.get("push") else [])]
+
+
 def equivalent(call: dict) -> str:
     """The same job by the hf command, for a person who prefers it; secrets by name."""
     words = ["hf", "jobs", "uv", "run", "--detach", "--flavor", call["flavor"], "--timeout", f"{call['timeout']}s"]
@@ -419,7 +424,7 @@ def calls_of(plan: dict, document: dict, args, script: Path, flavor: str, secret
     calls = []
     for node in range(document["nodes"]):
         call = {
-            **program(plan, script, ["--plan", str(args.plan), "--out", out, *(["--finish"] if args.finish else [])]),
+            **program(plan, script, ["--plan", str(args.plan), "--out", out, *passed_on(plan, args)]),
             "flavor": flavor,
             "timeout": document["timeout_seconds"],
             "attempts": document["attempts"],
@@ -446,6 +451,8 @@ def card(plan: dict, document: dict) -> str:
         f"  model      {plan['model']['id']} ({plan['model']['parameters'] / 1e9:.3g}B parameters)",
         f"  data       {plan['dataset']['source']['id']}: {plan['dataset']['rows']} rows to train on",
     ]
+    if push := plan.get("push"):
+        lines.append(f"  pushes to  {push['repo_id']} ({'private' if push['private'] else 'public'}), at the end")
     low, high = (clock(seconds) for seconds in estimate["train_seconds_range"])
     time_line = f"  time       about {clock(estimate['train_seconds'])} of training ({low} to {high})"
     if document["backend"] == "local":
@@ -606,7 +613,7 @@ def run_here(plan: dict, args, document: dict, path: Path) -> int:
     script = str(training_script(plan))
     uv = shutil.which("uv")
     python = [uv, "run", script] if uv and not find_spec("trl") else [sys.executable, script]
-    words = ["--plan", str(args.plan), "--out", document["run_folder"], *(["--finish"] if args.finish else [])]
+    words = ["--plan", str(args.plan), "--out", document["run_folder"], *passed_on(plan, args)]
     process = subprocess.Popen([*python, *words], stdout=sys.stderr)
     write_artifact(path, {**document, "state": "submitted", "pid": process.pid})
     while True:

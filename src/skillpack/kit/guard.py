@@ -1,4 +1,4 @@
-"""The region that watches a run while it trains: its log, its checkpoints, its clock, its loss, its dashboard."""
+"""The region that watches a run while it trains: its log, checkpoints, clock, loss, memory and dashboard."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from skillpack.kit.script import log, write_atomic
+from skillpack.kit.script import Failure, log, write_atomic
 
 # region skillpack:guard
 import math
@@ -20,25 +20,31 @@ FIRST = os.environ.get("RANK", "0") == "0"  # of several processes, the one that
 BAD_STEPS = 3  # steps with a loss that is not a number before the run is stopped
 
 
-def run_guard(plan: dict, out: Path):
+def run_guard(plan: dict, out: Path, mirror=None):
     """The callback of a run: logs every step, saves by time, and watches the clock, the loss and signals.
 
     Two limits of time: past `budget_seconds` of training the run ends well, and is scored as it is (`cut_short`
     says so); `deadline_seconds` is the end of the machine's time, at which it saves and stops, as for a signal
-    or a loss that is not a number (`stopped` says which). `finish` closes the dashboard.
+    or a loss that is not a number (`stopped` says which). `finish` closes the dashboard and waits for `mirror`,
+    which gets every checkpoint that is whole.
     """
     from transformers import TrainerCallback
 
     settings = plan["settings"]
-    tracker, finish_tracker = start_tracker(plan["name"], plan["name"], settings)
+    tracker, finish_tracker = start_tracker(plan["name"], plan["name"], settings, out / "trackio")
 
     class RunGuard(TrainerCallback):
         def __init__(self) -> None:
             self.stopped, self.cut_short, self.bad, self.trained = "", "", 0, 0.0
-            self.started = time.monotonic()
-            self.saved = self.stepped = self.started
+            # Kept in the environment: after a step out of memory the program begins anew, and its deadline does not.
+            self.started = float(os.environ.setdefault("SKILLPACK_STARTED", str(time.monotonic())))
+            self.saved = self.stepped = time.monotonic()
             self.previous: dict = {}
-            self.finish = finish_tracker
+
+        def finish(self) -> None:
+            finish_tracker()
+            if mirror:
+                mirror.wait()
 
         def keep_log(self, step: int) -> None:
             """Drops the lines of steps that a killed run took after its last checkpoint."""
@@ -88,6 +94,8 @@ def run_guard(plan: dict, out: Path):
         def on_save(self, args, state, control, **kwargs):
             if FIRST:
                 (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
+                if mirror:
+                    mirror.push()
             self.saved = time.monotonic()
 
         def on_train_end(self, args, state, control, **kwargs):
@@ -97,14 +105,20 @@ def run_guard(plan: dict, out: Path):
     return RunGuard()
 
 
-def start_tracker(project: str, name: str, config: dict):
+def start_tracker(project: str, name: str, config: dict, folder: Path):
     """(log, finish) of a trackio run, or two functions that do nothing: a dashboard never ends a run.
 
-    Trackio writes to its own folder on this machine (TRACKIO_DIR); a Space is synced by its own command,
-    because the first push to a private Space, or of a LoRA run, raises (trackio 0.43).
+    Trackio writes to `folder`, which lies in the run's so that a job's reaches its bucket, unless TRACKIO_DIR is
+    set; a Space is synced by its own command, because the first push to a private Space, or of a LoRA run, raises
+    (trackio 0.43).
     """
     if not FIRST:
         return (lambda metrics, step: None), (lambda: None)
+    if not os.environ.get("TRACKIO_DIR"):
+        os.environ["TRACKIO_DIR"] = str(folder)
+        # One file that is whole after each write: the default keeps the newest rows beside it, in shared memory
+        # that a mounted bucket does not have.
+        os.environ.setdefault("TRACKIO_SQLITE_JOURNAL_MODE", "delete")
     try:
         import trackio
 
@@ -125,15 +139,74 @@ def start_tracker(project: str, name: str, config: dict):
     return (lambda metrics, step: guarded(lambda: trackio.log(metrics, step=step))), (lambda: guarded(trackio.finish))
 
 
+def whole_checkpoints(folder: Path) -> list:
+    """The checkpoints below `folder` that were written to their end, the newest last."""
+    found = (path.parent for path in folder.glob(f"checkpoint-*/{WHOLE}"))
+    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+
+
 def last_whole_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint below `folder` that was written to its end; torsos of a killed run are deleted."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    for path in found:
-        if not (path / WHOLE).is_file():
+    whole = whole_checkpoints(folder)
+    for path in sorted(folder.glob("checkpoint-*")):
+        if path not in whole:
             log(f"{path.name} was not written to its end; deleted")
             shutil.rmtree(path)
-    whole = [path for path in found if path.is_dir()]
     return whole[-1] if whole else None
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that memory ran out: of a GPU (torch has a type for it), or of this process."""
+    said = str(error).lower()
+    return type(error).__name__ in ("OutOfMemoryError", "MemoryError") or (
+        isinstance(error, RuntimeError)
+        and ("can't allocate memory" in said or "out of memory" in said or "alloc_failed" in said)
+    )
+
+
+def batch_of(settings: dict, out: Path) -> dict:
+    """{batch_size, accumulation, halved: what happened} of a run: the plan's, until a step ran out of memory."""
+    path = out / "batch.json"
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    return {"batch_size": settings["batch_size"], "accumulation": settings["accumulation"], "halved": []}
+
+
+def halve_batch(settings: dict, out: Path, step: int, error: BaseException) -> None:
+    """Writes down a batch of half the rows and twice the accumulation. Raises Failure when there is no smaller one.
+
+    The rows of a step stay the same, so that the run is the one that was planned. An odd batch goes down to the
+    next size that divides them.
+    """
+    now = batch_of(settings, out)
+    rows = now["batch_size"] * now["accumulation"]
+    if now["batch_size"] == 1:
+        raise Failure(
+            "out of memory with one row at a time",
+            "plan again with a lower --max-length, with --lora or --qlora, or for more memory",
+        ) from None
+    smaller = max(size for size in range(1, now["batch_size"] // 2 + 1) if rows % size == 0)
+    event = {"step": step, "batch_size": now["batch_size"], "error": str(error).splitlines()[0][:200] if str(error) else
+             type(error).__name__}  # fmt: skip
+    document = {"batch_size": smaller, "accumulation": rows // smaller, "halved": [*now["halved"], event]}
+    if FIRST:
+        write_atomic(out / "batch.json", json.dumps(document))
+    log(f"out of memory at step {step} with {now['batch_size']} rows at a time: going on with {smaller}, "
+        f"accumulated {rows // smaller} times")  # fmt: skip
+
+
+def begin_anew() -> None:
+    """Replaces this process by a fresh one of the same command, which continues from the last whole checkpoint.
+
+    Of a process whose memory ran out, no part is worth keeping: what an exception, a graph or an allocator still
+    holds is gone. Open files are closed first, or a GPU's driver would keep the old process's memory.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise Failure("a step ran out of memory", "run the same command again: it continues with the smaller batch")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def peak_memory_gb(device: str) -> float:

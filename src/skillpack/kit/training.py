@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from pathlib import Path
 
-from skillpack.kit.data import held_out, map_row, open_rows, problem_of
-from skillpack.kit.guard import FIRST, last_whole_checkpoint, peak_memory_gb
+from skillpack.kit.guard import (
+    FIRST, batch_of, begin_anew, halve_batch, last_whole_checkpoint, out_of_memory, peak_memory_gb,
+)  # fmt: skip
+from skillpack.kit.mirror import start_mirror
+from skillpack.kit.publish import push_run, require_push, require_namespace_to_push, sign_in_to_push
+from skillpack.kit.loading import pretrained, versions
 from skillpack.kit.script import (
     EXIT_FAILED,
     EXIT_OK,
@@ -27,26 +30,38 @@ from skillpack.kit.script import (
     write_artifact,
     write_atomic,
 )
+from skillpack.kit.smoke import shrunken_model, smoke_plan, smoke_result
 
 # region skillpack:training
+import contextlib
 import shutil
+import tempfile
 import time
 
 
-def open_run(doc: str, method: str, argv: list[str]):
+def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
     """(plan, folder of the run, command line) of a training script; the plan is None when the run is done.
 
-    Raises Failure for a plan of another method, a folder that holds a run of another plan, too little disk.
+    Raises Failure for a plan of another method, a folder that holds a run of another plan, too little disk, and a
+    push that was not confirmed or would not be let in.
     """
     options = parser(doc)
     options.add_argument("--plan", type=Path, required=True, help="plan.json of plan_run.py")
     options.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME of the plan)")
     options.add_argument("--finish", action="store_true", help="train no further: score the last checkpoint as it is")
+    options.add_argument(
+        "--smoke", action="store_true", help="try all of it with a tiny model on CPU, and keep nothing"
+    )
+    options.add_argument("--yes", action="store_true", help="push the model where the plan says")
     options.add_argument("--json", action="store_true", help="print run.json on standard output")
+    for flag, meaning in (more or {}).items():
+        options.add_argument(flag, **meaning)
     args = options.parse_args(argv)
-    plan = read_artifact(args.plan, "plan")
+    args.plan_read = plan = read_artifact(args.plan, "plan")
     if plan["method"] != method:
         raise Failure(f"the plan's method is {plan['method']!r}", f"run train_{plan['method']}.py", EXIT_USAGE)
+    if args.smoke:
+        return open_smoke(plan, args)
     out = args.out or Path("runs") / plan["name"]
     if (out / "run.json").is_file():
         run = read_artifact(out / "run.json", "run")
@@ -56,9 +71,15 @@ def open_run(doc: str, method: str, argv: list[str]):
             )
         if run["status"] == "completed":
             log(f"done already: {out / 'run.json'}")
+            if plan.get("push") and not run.get("pushed") and FIRST:
+                require_push(plan, args.yes)
+                publish_run({**run, "plan": plan}, out, None)
+                run = read_artifact(out / "run.json", "run")
             if args.json:
                 emit(run)
             return None, out, args
+    if plan.get("push") and FIRST:
+        require_push(plan, args.yes)
     require_disk(out, plan["estimate"]["disk_gb"])
     claim = out / "plan.sha256"
     if claim.is_file() and claim.read_text(encoding="utf-8").strip() != plan_sha256(plan):
@@ -67,47 +88,33 @@ def open_run(doc: str, method: str, argv: list[str]):
         )
     write_atomic(claim, plan_sha256(plan) + "\n")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    args.mirror = start_mirror(plan, plan_sha256(plan), out)
     log(f"run {plan['name']} in {out}: loading rows")
     return plan, out, args
+
+
+def open_smoke(plan: dict, args):
+    """What `open_run` gives for --smoke: a cut plan, and a folder that is deleted at the end."""
+    push = plan.get("push")
+    args.pushing = ""
+    if push:
+        if args.yes:
+            require_push(plan, args.yes)
+            args.pushing = f"a file was written to {push['repo_id']}"
+        else:
+            repo_id = require_namespace_to_push(sign_in_to_push()[1], push["repo_id"])
+            args.pushing = f"the token's role lets it write to {repo_id} (with --yes, a file is written as well)"
+    args.mirror = None
+    args.folder = tempfile.TemporaryDirectory(prefix="smoke-", ignore_cleanup_errors=True)
+    os.environ["TRACKIO_DIR"] = str(Path(args.folder.name) / "trackio")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    log(f"smoke test of {plan['name']}: two steps of a shrunken {plan['model']['id']} on CPU")
+    return smoke_plan(plan), Path(args.folder.name), args
 
 
 def plan_sha256(plan: dict) -> str:
     """Of what decides the weights: the plan's model, dataset and settings."""
     return hashlib.sha256(json.dumps([plan[key] for key in ("model", "dataset", "settings")]).encode()).hexdigest()
-
-
-def load_splits(plan: dict, columns: tuple):
-    """(training rows, held-out rows) of the plan's dataset, mapped to TRL's `columns`, split as the report says.
-
-    Rows that TRL would refuse, or would train on nothing, are left out and counted.
-    """
-    dataset, method = plan["dataset"], plan["method"]
-    split, mapping = dataset["split"], dataset["mapping"]
-
-    def prepare(rows):
-        fits = rows.filter(lambda row: not problem_of(row, mapping, method), desc="checking rows")
-        if len(fits) < len(rows):
-            log(f"left out {len(rows) - len(fits)} of {len(rows)} rows that do not fit; inspect_dataset.py says why")
-        if not len(fits):
-            raise Failure(f"no row fits {method}", "run inspect_dataset.py on the dataset, and plan again", EXIT_USAGE)
-        mapped = fits.map(lambda row: map_row(row, mapping), remove_columns=fits.column_names, desc="mapping rows")
-        return mapped.select_columns([name for name in columns if name in mapped.column_names] or mapped.column_names)
-
-    rows = prepare(open_rows(dataset["source"], streaming=False))
-    if split["key"] == "given":
-        train, test = rows, prepare(open_rows({**dataset["source"], "split": split["held_out_split"]}, streaming=False))
-    else:
-        sides: dict = {True: [], False: []}
-        for index, row in enumerate(rows):
-            sides[held_out(row, split)].append(index)
-        train, test = rows.select(sides[False]), rows.select(sides[True])
-    if not len(train) or not len(test):
-        raise Failure(
-            f"the split leaves {len(train)} rows to train on and {len(test)} held out",
-            "change split.fraction or split.seed in the plan, or give more different rows",
-            EXIT_USAGE,
-        )
-    return train, test.select(range(min(len(test), plan["settings"]["held_out_rows"])))
 
 
 def once(path: Path, measure) -> list:
@@ -117,8 +124,32 @@ def once(path: Path, measure) -> list:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def require_template(tokenizer, rows) -> None:
+    """Raises Failure for rows that are conversations and a tokenizer that cannot write them as text."""
+    if tokenizer.chat_template is None and any(isinstance(value, list) for value in rows[0].values()):
+        raise Failure(
+            "the rows are conversations, and the model's tokenizer has no chat template",
+            "train the instruct variant of the model, or set tokenizer.chat_template and save it with the model",
+            EXIT_USAGE,
+        )
+
+
+@contextlib.contextmanager
+def trl_settings():
+    """Turns TRL's or PEFT's refusal of the plan's settings into a Failure: nothing has been trained yet."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise Failure(
+            f"TRL refuses this plan: {error}", "correct settings in the plan, or plan again", EXIT_USAGE
+        ) from error
+
+
 def train_guarded(trainer, guard, out: Path, args) -> None:
-    """Trains from the newest whole checkpoint, or from the start. `guard` is already one of its callbacks."""
+    """Trains from the newest whole checkpoint, or from the start. `guard` is already one of its callbacks.
+
+    Where memory runs out, the program begins anew with half the batch, and does not come back from here.
+    """
     checkpoint = last_whole_checkpoint(out / "checkpoints")
     if args.finish:
         if not checkpoint:
@@ -126,11 +157,58 @@ def train_guarded(trainer, guard, out: Path, args) -> None:
         take_weights(trainer, checkpoint)
         guard.keep_log(trainer.state.global_step)
         guard.cut_short = "--finish"
-    else:
-        if checkpoint:
-            log(f"resuming from {checkpoint.name}")
+        guard.finish()
+        return
+    if checkpoint:
+        log(f"resuming from {checkpoint.name}")
+    short = None
+    try:
+        if not checkpoint:
+            try_longest(trainer)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except Exception as error:  # libraries have many types for it; what is not about memory goes on
+        if not out_of_memory(error):
+            raise
+        short = error
+    if short:
+        halve_batch(args.plan_read["settings"], out, trainer.state.global_step, short)
+        guard.finish()
+        begin_anew()
     guard.finish()
+
+
+def try_longest(trainer) -> None:
+    """Makes the first step begin with the longest rows there are, so that memory runs out now and not in an hour.
+
+    Forward and backward only, and no trace of them: gradients are cleared, the random state and TRL's counts are put
+    back. Left out where rows are drawn (GRPO) or several processes share the model.
+    """
+    import torch
+    from pyarrow.compute import list_value_length
+    from transformers import TrainerCallback
+
+    rows = trainer.train_dataset
+    columns = [name for name in ("input_ids", "prompt_ids", "chosen_ids", "rejected_ids") if name in rows.column_names]
+    if not columns or trainer.args.world_size > 1:
+        return
+    table = rows.select_columns(columns).with_format("arrow")[:]
+    lengths = sum(list_value_length(table[name]).to_numpy() for name in columns)
+    longest = lengths.argsort()[::-1][: trainer.args.per_device_train_batch_size]
+
+    class LongestFirst(TrainerCallback):
+        tried = False
+
+        def on_step_begin(self, args, state, control, **kwargs):
+            if not self.tried:
+                self.tried, tokens = True, trainer._total_train_tokens
+                with torch.random.fork_rng():
+                    batch = trainer.data_collator([rows[int(index)] for index in longest])
+                    trainer.training_step(trainer.model_wrapped, batch)
+                trainer.model_wrapped.zero_grad(set_to_none=True)
+                trainer._metrics["train"].clear()
+                trainer._total_train_tokens = tokens
+
+    trainer.add_callback(LongestFirst())
 
 
 def take_weights(trainer, checkpoint: Path) -> None:
@@ -152,6 +230,8 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
 
     A run that a guard stopped keeps its checkpoints, has no comparison, and ends with a Failure.
     """
+    if plan.get("smoke"):
+        return finish_smoke(plan, out, args, trainer, measure)
     if not FIRST:
         if not guard.stopped:
             trainer.save_model(str(out / "model"))  # every process takes part in gathering the weights
@@ -170,6 +250,7 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
         "train_seconds": sum(entry["seconds"] for entry in entries),
         "versions": versions("torch", "trl", "transformers", "peft", "datasets", "trackio"),
         "log": [{key: entry[key] for key in logged if key in entry} for entry in entries],
+        "out_of_memory": batch_of(plan["settings"], out)["halved"],
         "model_path": None,
         "comparison": None,
     }
@@ -192,8 +273,43 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
             f"[{metric['low']:+.3f}, {metric['high']:+.3f}] over {document['comparison']['rows']} held-out rows"
         )
     log(f"wrote {out / 'run.json'}")
+    if plan.get("push"):
+        document = publish_run(document, out, args.mirror)
     if args.json:
         emit(document)
+    return EXIT_OK
+
+
+def publish_run(run: dict, out: Path, mirror) -> dict:
+    """Pushes a completed run's model, and writes down in run.json that it is there. Raises Failure when it is not."""
+    try:
+        pushed = push_run(run, out / "model")
+    except Failure as failure:
+        raise Failure(
+            f"the run is completed and lies in {out}, and its model was not published: {failure.problem}",
+            f"{failure.fix}; then the same command again, which only pushes",
+        ) from None
+    run = {**run, "pushed": pushed}
+    write_artifact(out / "run.json", run)
+    log(f"pushed and verified: {pushed['url']}")
+    if mirror:
+        mirror.clear()
+    return run
+
+
+def finish_smoke(plan: dict, out: Path, args, trainer, measure) -> int:
+    """The end of --smoke: saves and scores as a run would, says what that has proved, and keeps nothing."""
+    trainer.save_model(str(out / "model"))
+    measure()
+    if not last_whole_checkpoint(out / "checkpoints"):
+        raise Failure("no checkpoint was saved", "report this: it is a defect of the script")
+    shown = {"plan": plan, "train_rows": len(trainer.train_dataset), "steps": trainer.state.global_step}
+    result = smoke_result(args.plan_read, {**shown, "push": args.pushing}, out)
+    log("smoke test passed\n  proved:" + "".join(f"\n    {line}" for line in result["proved"]))
+    log("  not proved:" + "".join(f"\n    {line}" for line in result["not_proved"]))
+    args.folder.cleanup()
+    if args.json:
+        emit(result)
     return EXIT_OK
 
 
@@ -210,22 +326,11 @@ def require_disk(folder: Path, needed_gb: float) -> None:
 
 def load_model(model: dict, settings: dict, kind=None, **more: object):
     """The base model in the plan's precision, which TRL would load in float32; `kind` is AutoModelForCausalLM."""
-    import torch
     from transformers import AutoModelForCausalLM
 
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings["weights"]]
-    kind = kind or AutoModelForCausalLM
-    return kind.from_pretrained(model["id"], revision=model.get("revision"), dtype=dtype, **more)
-
-
-def load_tokenizer(model: dict):
-    """The tokenizer, with a padding token: eos where the model names none, since padding carries no loss."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model["id"], revision=model.get("revision"))
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+    if model.get("shrunken"):
+        return shrunken_model(model, kind or AutoModelForCausalLM, **more)
+    return pretrained(model, settings, kind, **more)
 
 
 def lora_config(settings: dict, task: str = "CAUSAL_LM"):
@@ -239,10 +344,11 @@ def lora_config(settings: dict, task: str = "CAUSAL_LM"):
 
 def trainer_arguments(settings: dict, out: Path) -> dict:
     """The TrainingArguments that every method shares, each spelled out where a default would lose work."""
+    batch = batch_of(settings, out)
     return {
         "output_dir": str(out / "checkpoints"),
-        "per_device_train_batch_size": settings["batch_size"],
-        "gradient_accumulation_steps": settings["accumulation"],
+        "per_device_train_batch_size": batch["batch_size"],
+        "gradient_accumulation_steps": batch["accumulation"],
         "max_steps": settings["steps"],
         "learning_rate": settings["learning_rate"],
         "warmup_steps": settings["warmup_steps"],
@@ -260,13 +366,6 @@ def trainer_arguments(settings: dict, out: Path) -> dict:
         "dataloader_pin_memory": settings["device"] == "cuda",
         "disable_tqdm": False,
     }
-
-
-def versions(*packages: str) -> dict:
-    """Package -> installed version, for the record of a run."""
-    from importlib.metadata import version
-
-    return {"python": sys.version.split()[0]} | {package: version(package) for package in packages}
 
 
 # endregion skillpack:training
