@@ -102,7 +102,7 @@ def test_an_interrupt_exits_130(good: str, monkeypatch: pytest.MonkeyPatch) -> N
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skillpack.checker.check", interrupt)
+    monkeypatch.setattr("skillpack.workers.check_trees", interrupt)
     assert main(["validate", good]) == 130
 
 
@@ -112,7 +112,7 @@ def test_an_internal_failure_exits_3_with_one_line(
     def fail(*_: object) -> None:
         raise RuntimeError("broken\nhf_abcdefghijklmnopqrstuvwxyz")
 
-    monkeypatch.setattr("skillpack.checker.check", fail)
+    monkeypatch.setattr("skillpack.workers.check_trees", fail)
     assert main(["validate", good]) == 3
     error = capsys.readouterr().err
     assert "RuntimeError: broken" in error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from skillpack.diagnostics import ERROR, Diagnostic, Finding, Location, Severity, redacted
 from skillpack.rules import GROUPS, Rule
@@ -13,28 +15,60 @@ from skillpack.suppress import Suppression, apply, suppressions
 CRASHED = "rule-crashed"
 
 
+class Judged(NamedTuple):
+    """What the rules said of some skills, and what is kept of those to compare them."""
+
+    found: set[Diagnostic]
+    stated: list[Suppression]
+    briefs: list[Brief]
+
+
 def check(skills: Iterable[Skill], rules: Sequence[Rule]) -> list[Diagnostic]:
     """Every finding of every rule on every skill, sorted by place, each once. A skill is let go once it is judged."""
+    return conclude([judge(skills, rules)], rules)
+
+
+def judge(skills: Iterable[Skill], rules: Sequence[Rule]) -> Judged:
+    """What each skill by itself gives, in no order."""
     groups: dict[str, list[Rule]] = {}
     for rule in rules:
         groups.setdefault(rule.group, []).append(rule)
-    across = groups.pop("tree", [])
-    briefs: list[Brief] = []
+    groups.pop("tree", None)
+    judged = Judged(set(), [], [])
+    # Syntax trees and the events of a parser are hundreds of thousands of objects and no cycles among them.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for skill in skills:
+            noted = {slug for slug, _ in skill.problems}
+            for group, asked in groups.items():
+                if GROUPS[group](skill):
+                    for rule in asked:
+                        if group != "noted" or rule.slug in noted:
+                            judged.found.update(_apply(rule, skill.path, skill))
+            judged.stated.extend(suppressions(skill))
+            if (brief := skill.brief) is not None:
+                judged.briefs.append(brief)
+    finally:
+        if collecting:
+            gc.enable()
+    return judged
+
+
+def conclude(parts: Iterable[Judged], rules: Sequence[Rule]) -> list[Diagnostic]:
+    """The findings of all parts and of the rules that compare skills, without what is suppressed, sorted."""
     found: set[Diagnostic] = set()
     stated: list[Suppression] = []
-    for skill in skills:
-        noted = {slug for slug, _ in skill.problems}
-        for group, asked in groups.items():
-            if GROUPS[group](skill):
-                for rule in asked:
-                    if group != "noted" or rule.slug in noted:
-                        found.update(_apply(rule, skill.path, skill))
-        stated += suppressions(skill)
-        if (brief := skill.brief) is not None:
-            briefs.append(brief)
+    briefs: list[Brief] = []
+    for part in parts:
+        found |= part.found
+        stated += part.stated
+        briefs += part.briefs
+    briefs.sort()
     if len(briefs) > 1:
-        for rule in across:
-            found.update(_apply(rule, briefs[0].path, briefs))
+        for rule in rules:
+            if rule.group == "tree":
+                found.update(_apply(rule, briefs[0].path, briefs))
     return sorted(apply(found, stated, {rule.slug for rule in rules}) if stated else found)
 
 

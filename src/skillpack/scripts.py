@@ -6,7 +6,7 @@ Everything here is lazy: `ast` and `tomllib` are imported for the first skill th
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import ast
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 #: In place of a file's name: Python tries to open it to quote a wrong line, and no file can have a name this long.
 NO_FILE = f"<script{'-' * 300}>"
 _HEADER = r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$"
+
+
+class Parsed(NamedTuple):
+    """What the parser made of a script: both when only newer Pythons than the oldest asked for can read it."""
+
+    tree: ast.Module | None
+    error: SyntaxError | None
 
 
 class Script:
@@ -25,7 +32,8 @@ class Script:
         self._read = False
         #: Why the header could not be read, and the line; "" when it could.
         self.header_problem, self.header_line = "", 1
-        self._trees: dict[tuple[int, int] | None, ast.Module | SyntaxError] = {}
+        self._result: Parsed | None = None
+        self._calls: list[tuple[str, ast.Call]] | None = None
 
     @property
     def header(self) -> dict[str, Any] | None:
@@ -83,33 +91,67 @@ class Script:
         lowest = [(int(a), int(b)) for a, b in re.findall(r"(?:>=|==|~=)\s*(3)\.(\d{1,3})", wanted)]
         return max(lowest) if lowest else None
 
-    def parse(self, version: tuple[int, int] | None = None) -> ast.Module | SyntaxError:
-        """The syntax tree as Python `version` reads it, or the error. At most this Python's own grammar."""
-        if version not in self._trees:
-            self._trees[version] = self._parsed(version)
-        return self._trees[version]
+    @property
+    def tree(self) -> ast.Module | None:
+        """The syntax tree; None where the script does not compile."""
+        return self._parsed.tree
 
-    def _parsed(self, version: tuple[int, int] | None) -> ast.Module | SyntaxError:
-        import ast
-        import warnings
+    @property
+    def syntax_error(self) -> SyntaxError | None:
+        """Why the script does not compile, at all or in the oldest Python that its header admits."""
+        return self._parsed.error
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                return ast.parse(self.text, NO_FILE, feature_version=version)
-            except SyntaxError as error:
-                return error
-            except (ValueError, RecursionError, MemoryError) as error:
-                return SyntaxError(f"it cannot be parsed: {type(error).__name__}")
+    @property
+    def _parsed(self) -> Parsed:
+        """Parses once in the usual case: what the oldest Python asked for can read, all later ones can."""
+        if self._result is None:
+            oldest = self.oldest_python
+            if oldest is not None and (3, 7) <= oldest < sys.version_info[:2]:
+                self._result = _parse(self.text, oldest)
+                if self._result.error is not None:
+                    newest = _parse(self.text, None)
+                    self._result = newest if newest.error else Parsed(newest.tree, self._result.error)
+            else:
+                self._result = _parse(self.text, None)
+        return self._result
 
-    def nodes(self) -> list[ast.AST]:
-        """Every node of the tree; none where the script does not compile."""
-        import ast
+    @property
+    def calls(self) -> list[tuple[str, ast.Call]]:
+        """Every call with the last part of the name that it calls. One walk serves all rules; look in `text` first."""
+        if self._calls is None:
+            import ast
 
-        tree = self.parse()
-        return [] if isinstance(tree, SyntaxError) else list(ast.walk(tree))
+            self._calls = []
+            for node in ast.walk(self.tree) if self.tree is not None else ():
+                if isinstance(node, ast.Call):
+                    self._calls.append((called(node), node))
+        return self._calls
 
     @property
     def runs(self) -> bool:
         """Whether the file is meant to be run: it has a shebang, a header or the guard of a main program."""
         return self.text.startswith("#!") or self.header is not None or "__main__" in self.text
+
+
+def called(call: ast.Call) -> str:
+    """The last part of the name of what is called; "" where it has none."""
+    import ast
+
+    if isinstance(call.func, ast.Name):
+        return call.func.id
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def _parse(text: str, version: tuple[int, int] | None) -> Parsed:
+    """Reads `text` with the grammar of Python `version`, or of this one."""
+    import ast
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return Parsed(ast.parse(text, NO_FILE, feature_version=version), None)
+        except SyntaxError as error:
+            return Parsed(None, error)
+        except (ValueError, RecursionError, MemoryError) as error:
+            return Parsed(None, SyntaxError(f"it cannot be parsed: {type(error).__name__}"))

@@ -40,8 +40,8 @@ class Skill:
     """A skill as it was read. `fields` is empty and `readable` false when there was no frontmatter to read."""
 
     __slots__ = (
-        *("_documents", "_scripts", "_texts", "body", "body_line", "fields", "first_line"),
-        *("path", "problems", "readable", "text", "tree"),
+        *("_documents", "_modules", "_scripts", "_texts", "body", "body_line", "fields", "first_line"),
+        *("path", "problems", "readable", "text", "tree", "unread"),
     )
 
     def __init__(self, tree: Tree) -> None:
@@ -58,6 +58,9 @@ class Skill:
         self._texts: dict[str, str] | None = None
         self._documents: dict[str, Document] = {}
         self._scripts: list[Script] | None = None
+        self._modules: frozenset[str] | None = None
+        #: Files of the kinds in TEXTS that `texts` leaves out: too large, not text, or past MAX_TEXT.
+        self.unread: list[str] = []
         if self.text is not None:
             parsed = frontmatter.parse(self.text)
             self.problems = [*tree.problems, *parsed.problems]
@@ -94,11 +97,14 @@ class Skill:
                 self._texts[self.tree.skill_file] = self.text
             left = MAX_TEXT
             for name in self.tree.files:
-                if name.endswith(TEXTS) and name not in self._texts and left > 0:
-                    text = peek_text(self.tree, name)
-                    if text is not None:
-                        self._texts[name] = text
-                        left -= len(text)
+                if not name.endswith(TEXTS) or name in self._texts:
+                    continue
+                text = peek_text(self.tree, name) if left > 0 else None
+                if text is None:
+                    self.unread.append(name)
+                else:
+                    self._texts[name] = text
+                    left -= len(text)
         return self._texts
 
     @property
@@ -118,13 +124,24 @@ class Skill:
                 self._documents[name] = markdown.parse(self.texts.get(name, ""))
         return self._documents[name]
 
-    def documents(self) -> Iterator[tuple[str, Document]]:
-        """Each Markdown file of the skill, SKILL.md first, and what is in it."""
-        if self.tree.skill_file is not None and self.text is not None:
-            yield self.tree.skill_file, self.document(self.tree.skill_file)
-        for name in self.tree.files:
-            if name.endswith(".md") and name != self.tree.skill_file and name in self.texts:
+    def documents(self, *signs: str, form: str = "") -> Iterator[tuple[str, Document]]:
+        """Each Markdown file of the skill that holds one of `signs`, and something of the `form`; SKILL.md first.
+
+        A file without a sign of what a rule looks for need not be parsed, which takes longer than all else.
+        """
+        for name, text in self.texts.items():
+            if not name.endswith(".md") and name != self.tree.skill_file:
+                continue
+            if any(sign in text for sign in signs) and (not form or re.search(form, text)):
                 yield name, self.document(name)
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """The names under which the skill's own Python files and their folders can be imported."""
+        if self._modules is None:
+            own = (part for name in self.tree.names if name.endswith(".py") for part in name.split("/"))
+            self._modules = frozenset(part.removesuffix(".py") for part in own)
+        return self._modules
 
     @property
     def has_links(self) -> bool:

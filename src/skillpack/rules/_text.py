@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from skillpack.skill import Skill
 
@@ -31,18 +31,19 @@ def tokens(text: str) -> int:
     return len(re.findall(form, text))
 
 
-def commands(skill: Skill) -> Iterator[tuple[str, str, int]]:
+def commands(skill: Skill, words: Sequence[str], form: str = "") -> Iterator[tuple[str, str, int]]:
     """Each shell command as (path, text, line): from fences in Markdown, and from shell scripts.
 
-    A line that ends in a backslash goes on in the next one. Prompts (`$ `) and comments are left out.
+    Only of blocks that hold one of `words`, in files that hold something of the `form`. A line that ends in a
+    backslash goes on in the next one. Prompts (`$ `) and comments are left out.
     """
-    for name, document in skill.documents():
+    for name, document in skill.documents(*words, form=form):
         for block in document.blocks:
-            if block.fenced and block.language in SHELLS:
+            if block.fenced and block.language in SHELLS and any(word in block.text for word in words):
                 for line, text in _lines(block.text):
                     yield skill.tree.path(name), text, block.line + line
     for name, text in skill.texts.items():
-        if name.endswith((".sh", ".bash")):
+        if name.endswith((".sh", ".bash")) and any(word in text for word in words):
             for line, command in _lines(text):
                 yield skill.tree.path(name), command, line
 

@@ -26,6 +26,14 @@ TOKENS = {
     "Google": r"AIza[\w-]{35}",
     "a private key": r"-----BEGIN (?:RSA |EC |OPENSSH )?PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40,}",
 }
+#: How they begin, where that is not the first four characters of the form.
+LETTERS = {
+    "Hugging Face": "hf_",
+    "GitHub": "gh",
+    "OpenAI or Anthropic": "sk-",
+    "Slack": "xox",
+    "a private key": "PRIVATE KEY",
+}
 
 
 @rule(severity=WARNING)
@@ -33,7 +41,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     """Tokens of known forms that look real: mixed characters, no words of an example."""
     for name, text in skill.texts.items():
         for service, form in TOKENS.items():
-            if form[:2] not in text:
+            if LETTERS.get(service, form[:4]) not in text:
                 continue
             for match in re.finditer(form, text):
                 if not _real(match[0]) or text[max(0, match.start() - 1) : match.start()].isalnum():

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from skillpack.diagnostics import WARNING, Finding
 from skillpack.rules import rule
 from skillpack.rules._text import commands
+from skillpack.scripts import called
 from skillpack.skill import Skill
 
 FIX = "write the code as code"
+RUNNERS = ("exec", "eval", "compile")
 DECODERS = frozenset(
     {
         "b64decode",
@@ -37,22 +39,15 @@ SHELL = r"\bbase64\s+(-d|--decode|-D)\b[^|]*\|\s*(sudo\s+)?(ba|z|da)?sh\b|\beval
 def check(skill: Skill) -> Iterator[Finding]:
     """exec and eval of what a decoder returns, and the same in a shell."""
     for script in skill.scripts:
-        if re.search(r"\b(exec|eval|compile)\s*\(", script.text) is None:
+        if not any(word in script.text for word in DECODERS):
             continue
-        for node in script.nodes():
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id in ("exec", "eval", "compile")
-            ):
-                inner = (part for argument in node.args for part in ast.walk(argument) if isinstance(part, ast.Call))
-                if any(_name(part.func) in DECODERS for part in inner):
-                    message = f"`{node.func.id}` runs decoded data"
-                    yield Finding(message, FIX, line=node.lineno, column=node.col_offset + 1, path=script.path)
-    for where, command, line in commands(skill):
+        for name, call in script.calls:
+            if name not in RUNNERS or not isinstance(call.func, ast.Name):
+                continue
+            inner = (part for argument in call.args for part in ast.walk(argument) if isinstance(part, ast.Call))
+            if any(called(part) in DECODERS for part in inner):
+                message = f"`{name}` runs decoded data"
+                yield Finding(message, FIX, line=call.lineno, column=call.col_offset + 1, path=script.path)
+    for where, command, line in commands(skill, ("base64",)):
         if re.search(SHELL, command):
             yield Finding("a shell runs decoded data", FIX, line=line, path=where)
-
-
-def _name(called: ast.expr) -> str:
-    return called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""

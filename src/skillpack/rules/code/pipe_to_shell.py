@@ -14,7 +14,8 @@ from skillpack.rules import rule
 from skillpack.rules._text import commands
 from skillpack.skill import Skill
 
-_FETCH = r"(?:curl|wget|iwr|irm|Invoke-WebRequest|Invoke-RestMethod)"
+FETCHERS = ("curl", "wget", "iwr", "irm", "Invoke-WebRequest", "Invoke-RestMethod")
+_FETCH = rf"(?:{'|'.join(FETCHERS)})"
 _SHELL = (
     r"(?:sudo\s+(?:-\S+\s+)*)?(?:env\s+)?(?:/(?:usr/)?bin/)?"
     r"(?:(?:ba|z|da|k|fi)?sh|python3?(?=\s*(?:-\s|-$|$))|iex|Invoke-Expression)"
@@ -28,7 +29,7 @@ PIPED = (
 @rule(severity=WARNING)
 def check(skill: Skill) -> Iterator[Finding]:
     """Commands in fences and shell scripts that fetch and run in one."""
-    for where, command, line in commands(skill):
+    for where, command, line in commands(skill, FETCHERS, rf"\b{_FETCH}\s"):
         match = re.search(PIPED, command)
         if match:
             message = f"{quoted(' '.join(match[0].split()), 80)} runs what a server sends"

@@ -15,6 +15,7 @@ from skillpack.rules import rule
 from skillpack.rules._text import commands
 from skillpack.skill import Skill
 
+TOOLS = ("npx", "bunx", "uvx", "pipx", "uv tool", "pip install", "pip3 install", "npm install")
 FETCHED = (
     r"(?:^|[;&|]\s*|\s)(?P<tool>npx|bunx|uvx|pipx run|uv tool run|(?:uv )?pip3? install|npm install -g)"
     r"\s+(?P<rest>[^;&|#]*)"
@@ -24,7 +25,7 @@ FETCHED = (
 @rule(severity=NOTICE, profile="strict")
 def check(skill: Skill) -> Iterator[Finding]:
     """Packages without a version in npx, uvx, pipx run and pip install."""
-    for where, command, line in commands(skill):
+    for where, command, line in commands(skill, TOOLS):
         for match in re.finditer(FETCHED, command):
             words = iter(match["rest"].split())
             for word in words:

@@ -30,7 +30,7 @@ ORDERS = (
 @rule(severity=WARNING)
 def check(skill: Skill) -> Iterator[Finding]:
     """Comments with a command to run or an instruction to a model."""
-    for name, document in skill.documents():
+    for name, document in skill.documents("<!--"):
         for comment in document.comments:
             if re.match(FOR_TOOLS, comment.text):
                 continue

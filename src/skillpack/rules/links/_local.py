@@ -15,6 +15,10 @@ _PLACEHOLDERS = frozenset({"url", "link", "path", "file", "target", "href", "...
 _SIGNS = (*'{}$<>*@[]"|()=,…', "...", "  ")
 _EXAMPLES = tuple(f"{word}{sign}" for word in ("path", "your", "example", "some", "my") for sign in "/-_")
 
+#: Where a link or the definition of one may lead to a file: not to an address, nor to a place on the page.
+_ELSEWHERE = r"\s*<?(?!https?://|#|mailto:)"
+MAYBE_LOCAL = rf"\]\({_ELSEWHERE}|(?m:^[\s>*+\-\d.)]*)\[[^\]]+\]:{_ELSEWHERE}"
+
 
 def path_of(target: str) -> str | None:
     """The relative path that a link's target names; None when it names no file of the skill.
@@ -63,7 +67,7 @@ def exists(skill: Skill, name: str) -> bool:
 
 def local_links(skill: Skill) -> Iterator[tuple[str, Link, str]]:
     """Each link to a path, as (file it stands in, link, path)."""
-    for source, document in skill.documents():
+    for source, document in skill.documents("](", "]:", form=MAYBE_LOCAL):
         if source.rpartition("/")[2].upper().startswith(("README", "CHANGELOG", "CONTRIBUTING", "LICENSE")):
             continue  # for people, and often about another repository
         for link in document.links:

@@ -49,13 +49,20 @@ def _named(name: str, text: str) -> bool:
     if base in text:
         return True
     # As a module, or as a command without its ending.
-    if name.endswith(CODE) and len(stem) > 2 and re.search(rf"(?<![\w-]){re.escape(stem)}(?![\w-])", text):
+    if (
+        name.endswith(CODE)
+        and len(stem) > 2
+        and stem in text
+        and re.search(rf"(?<![\w-]){re.escape(stem)}(?![\w-])", text)
+    ):
         return True
     while folder:
         # `assets/fonts/`, `references/*.md`, `scripts/<name>.py`: the folder itself, not another file in it.
-        if re.search(rf"(?<![\w-]){re.escape(folder)}(?:/?[`\"')\s,;:]|/?$|/[*<{{$\[]|/?\.\s)", text):
+        if folder in text and re.search(
+            rf"(?<![\w-]){re.escape(folder)}(?:/?[`\"')\s,;:]|/?$|/[*<{{$\[]|/?\.\s)", text
+        ):
             return True
         folder, _, last = folder.rpartition("/")
-        if folder and re.search(rf"[\"'`/]{re.escape(last)}/?[\"'`]", text):
+        if folder and last in text and re.search(rf"[\"'`/]{re.escape(last)}/?[\"'`]", text):
             return True  # joined in code: `Path(__file__).parent / "schemas"`
     return False

@@ -19,7 +19,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     """Backslashes in the path of a file that the skill has."""
     if len(skill.tree.files) < 2:
         return
-    for source, document in skill.documents():
+    for source, document in skill.documents("\\"):
         places = [(link.target, link.line, link.column) for link in document.links]
         places += [(block.text, block.line, block.column) for block in document.blocks]
         for text, line, column in places:

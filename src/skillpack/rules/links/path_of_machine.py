@@ -26,11 +26,7 @@ HOME = rf"{_HOMES}(?!{_ANYONE}(?![a-zA-Z0-9])|[^\w])[A-Za-z][\w-]*(?=[/\\])"
 @rule(severity=WARNING)
 def check(skill: Skill) -> Iterator[Finding]:
     """Links to, and commands and code with, a path in a home folder."""
-    if not any(
-        sign in text for text in skill.texts.values() for sign in ("/Users", "/home", "\\Users", "file:", ":\\")
-    ):
-        return
-    for source, document in skill.documents():
+    for source, document in skill.documents("/Users", "/home", "\\Users", "file:", ":\\"):
         where = skill.tree.path(source)
         for link in document.links:
             if re.match(r"file:|[A-Za-z]:[\\/]", link.target) or re.search(HOME, link.target):

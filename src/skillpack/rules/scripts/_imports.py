@@ -77,35 +77,40 @@ def third_party(skill: Skill, script: Script) -> dict[str, int]:
 
     Left out: relative imports, imports that are tried (`except ImportError`), and those for a type checker only.
     """
-    tree = script.parse()
-    if isinstance(tree, SyntaxError):
-        return {}
-    own = {part.removesuffix(".py") for name in skill.tree.names if name.endswith(".py") for part in name.split("/")}
+    own = skill.modules
+    for_types = "TYPE_CHECKING" in script.text
     found: dict[str, int] = {}
-    stack: list[ast.AST] = [tree]
+    # Imports are statements: what statements are made of need not be looked at.
+    stack: list[ast.AST] = list(script.tree.body) if script.tree is not None else []
     while stack:
         node = stack.pop()
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names = [node.module]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module] if node.level == 0 and node.module else []
+        elif isinstance(node, ast.Try) and any(_catches_imports(handler) for handler in node.handlers):
+            stack += [*node.finalbody, *(node for handler in node.handlers for node in handler.body)]
+        elif for_types and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            stack += node.orelse
+        else:
+            for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+                stack += getattr(node, part, ())
         for name in names:
             top = name.partition(".")[0]
             if top not in sys.stdlib_module_names and top not in own and top != "__future__":
                 found[top] = min(node.lineno, found.get(top, node.lineno))  # type: ignore[attr-defined]
-        if isinstance(node, ast.Try) and any(_catches_imports(handler) for handler in node.handlers):
-            stack += [*node.finalbody, *(node for handler in node.handlers for node in handler.body)]
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            stack += node.orelse
-        else:
-            stack += ast.iter_child_nodes(node)
     return found
 
 
+_CATCH_IMPORTS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+
+
 def _catches_imports(handler: ast.ExceptHandler) -> bool:
-    caught = ast.dump(handler.type) if handler.type else "ImportError"
-    return any(name in caught for name in ("ImportError", "ModuleNotFoundError", "'Exception'", "BaseException"))
+    if handler.type is None:
+        return True
+    names = (getattr(node, "id", None) or getattr(node, "attr", None) for node in ast.walk(handler.type))
+    return not _CATCH_IMPORTS.isdisjoint(names)
 
 
 def provided(module: str, dependencies: list[str]) -> bool:

@@ -23,14 +23,8 @@ def check(skill: Skill) -> Iterator[Finding]:
             continue
         if is_test(script.name):
             continue
-        for node in script.nodes():
-            if not isinstance(node, ast.Call):
-                continue
-            called = node.func
-            name = (
-                called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
-            )
-            if (name == "input" and isinstance(called, ast.Name)) or name == "getpass":
+        for name, call in script.calls:
+            if name == "getpass" or (name == "input" and isinstance(call.func, ast.Name)):
                 message = f"`{name}()` waits for a person"
                 fix = "take the answer as an argument or an environment variable"
-                yield Finding(message, fix, line=node.lineno, column=node.col_offset + 1, path=script.path)
+                yield Finding(message, fix, line=call.lineno, column=call.col_offset + 1, path=script.path)

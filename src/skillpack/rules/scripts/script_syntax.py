@@ -19,13 +19,13 @@ from skillpack.skill import Skill
 def check(skill: Skill) -> Iterator[Finding]:
     """Scripts that do not parse, at all or in the Python that they ask for."""
     for script in skill.scripts:
-        oldest = script.oldest_python
-        newest = sys.version_info[:2]
-        result = script.parse()
+        error, oldest = script.syntax_error, script.oldest_python
+        if error is None or (oldest is not None and oldest > sys.version_info[:2]):
+            continue
         asked = ""
-        if not isinstance(result, SyntaxError) and oldest is not None and (3, 7) <= oldest < newest:
-            result, asked = script.parse(oldest), f" for Python {oldest[0]}.{oldest[1]}, which `requires-python` admits"
-        if isinstance(result, SyntaxError) and not (oldest is not None and oldest > newest):
-            fix = "raise `requires-python` or write it in the older form" if asked else "correct the line"
-            line, column = max(result.lineno or 1, 1), max(result.offset or 1, 1)
-            yield Finding(f"it does not compile{asked}: {result.msg}", fix, line=line, column=column, path=script.path)
+        fix = "correct the line"
+        if script.tree is not None and oldest is not None:
+            asked = f" for Python {oldest[0]}.{oldest[1]}, which `requires-python` admits"
+            fix = "raise `requires-python` or write it in the older form"
+        line, column = max(error.lineno or 1, 1), max(error.offset or 1, 1)
+        yield Finding(f"it does not compile{asked}: {error.msg}", fix, line=line, column=column, path=script.path)
