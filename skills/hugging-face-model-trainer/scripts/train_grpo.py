@@ -12,11 +12,14 @@
 # ///
 """Group relative policy optimization (GRPO) by a plan: the model answers, rewards judge, better answers get likelier.
 
-Rewards are named in the plan's settings.rewards; each gives 0 to 1, and TRL adds them up:
-  number            the last number of the answer equals the last number of the row's `answer` column
-  boxed             the last \\boxed{...} of the answer equals the row's `answer`, as a number where both are
+Rewards are named in the plan's settings.rewards; each gives 0 to 1, and they are added up by settings.reward_weights:
+  number            the last number (after ####, or in <answer>, where there is one) is the row's `answer`
+  boxed             the last \\boxed{...} is the row's `answer`, as text, or as a number with a unit
   exact             the answer, without surrounding space, is the row's `answer`
+  format            <think>...</think> <answer>...</answer>, and nothing else
+  format:REGEX      the whole answer matches the regular expression
   python            the answer's Python block, or the whole answer, parses
+  tests             the share of the row's `tests` (code, or a list of asserts) that its code passes, in a sandbox
   FILE.py:FUNCTION  your own: f(completions, **columns) -> list of numbers; every column of a row is passed
 
 Before training, each reward is tried on the rows' own answers and on nonsense; one that cannot tell them apart, or
@@ -24,7 +27,7 @@ raises, is refused. Run it again after a crash: it continues from the last whole
 
 examples:
   python scripts/train_grpo.py --plan plan.json
-  python scripts/train_grpo.py --plan plan.json --out runs/second --json
+  python scripts/train_grpo.py --plan plan.json --reward-file rewards.py --json
 """
 
 # region skillpack:script
@@ -81,13 +84,13 @@ def emit(document: dict) -> None:
     say(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, content: str | bytes) -> None:
     """Writes beside `path` and renames, so that a reader sees the old file or the new one, never a half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
@@ -511,10 +514,7 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
 # endregion skillpack:scoring
 
 # region skillpack:generation
-import ast
-
 GENERATION_BATCH = 8
-NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 
 
 def greedy_answers(model, tokenizer, prompts: list, max_new_tokens: int) -> list[tuple[str, bool]]:
@@ -549,85 +549,606 @@ def greedy_answers(model, tokenizer, prompts: list, max_new_tokens: int) -> list
     return [(tokenizer.decode(answer, skip_special_tokens=True), not ends.intersection(answer)) for answer in said]
 
 
-def last_number(text: str) -> float | None:
-    found = NUMBER.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
+# endregion skillpack:generation
 
 
-def same_number(left: float | None, right: float | None) -> bool:
-    return left is not None and right is not None and abs(left - right) <= 1e-6 * max(1.0, abs(right))
+# region skillpack:sandbox
+import builtins
+import contextlib
+import ctypes
+import functools
+import inspect
+import itertools
+import resource
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+
+TEST_SECONDS = 5  # of a processor, for one answer's code and its tests; by the clock, three times this
+TEST_MEMORY_MB, TEST_FILES_MB, TEST_PROCESSES = 1024, 16, 32
+SANDBOX_UID = 65534  # of the solver where the trainer is root; the checker is the one below
+LEVELS = {
+    "namespaces": "no network, no file of this machine but the interpreter's, read-only, and processes of their own",
+    "other user": "another user, and an audit hook of Python's that native code can get around",
+    "same user": "only limits and an audit hook: code that means harm can get out, and read what you can read",
+}
+
+
+def pack(value, keep: list | None):
+    """`value` for JSON, tagged where JSON has no such type; what is not plain data is kept, and its place is sent."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Remote):
+        return {"kept": object.__getattribute__(value, "place")}
+    for kind in (list, tuple, set, frozenset):
+        if isinstance(value, kind):
+            return {kind.__name__: [pack(item, keep) for item in value]}
+    if isinstance(value, dict):
+        return {"dict": [[pack(key, keep), pack(item, keep)] for key, item in value.items()]}
+    if isinstance(value, (bytes, bytearray)):
+        return {"bytes": value.hex()}
+    if isinstance(value, complex):
+        return {"complex": [value.real, value.imag]}
+    if hasattr(value, "__next__"):
+        return {"iter": [pack(item, keep) for item in itertools.islice(value, 10_000)]}
+    if keep is None:
+        raise TypeError(f"a test cannot hand a {type(value).__name__} to the answer's code: plain data only")
+    keep.append(value)
+    return {"kept": len(keep) - 1}
+
+
+def unpack(data, kept):
+    """The value that `pack` sent; `kept(place)` gives what was not plain data."""
+    if not isinstance(data, dict):
+        return data
+    [(kind, content)] = data.items()
+    if kind == "kept":
+        return kept(content)
+    if kind == "bytes":
+        return bytes.fromhex(content)
+    if kind == "complex":
+        return complex(*content)
+    if kind == "dict":
+        return {unpack(key, kept): unpack(item, kept) for key, item in content}
+    makers: dict = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "iter": iter}
+    return makers[kind]([unpack(item, kept) for item in content])
+
+
+class Remote:
+    """Something of the answer's code, as a test sees it: it can be called and asked for attributes, no more.
+
+    Its equality is identity, so that no `__eq__` of the answer's decides a test.
+    """
+
+    def __init__(self, ask, place: int) -> None:
+        self.ask, self.place = ask, place
+
+    def __call__(self, *args, **kwargs):
+        return self.ask({"call": self.place, "args": pack(args, None), "kwargs": pack(kwargs, None)}, args)
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.ask({"get": self.place, "name": name}, ())
+
+
+def solve(read, write) -> None:
+    """The solver: runs the answer's code, then does what the checker asks of it. Nothing here is trusted."""
+    kept: list = []
+
+    def reply(make) -> None:
+        try:
+            document = make()
+        except BaseException as error:  # noqa: BLE001 - SystemExit too: it is the answer's, and the checker judges
+            document = {"error": [type(error).__name__, str(error)[:500]]}
+        write(document)
+
+    def define() -> dict:
+        names: dict = {"__name__": "answer"}
+        exec(compile(read()["code"], "answer.py", "exec"), names)
+        return {"names": {name: pack(value, kept) for name, value in names.items() if not name.startswith("_")}}
+
+    def serve(request: dict) -> dict:
+        if "get" in request:
+            return {"value": pack(getattr(kept[request["get"]], request["name"]), kept)}
+        args, kwargs = (unpack(request[key], kept.__getitem__) for key in ("args", "kwargs"))
+        value = pack(kept[request["call"]](*args, **kwargs), kept)
+        return {
+            "value": value,
+            "args": [pack(arg, kept) if isinstance(arg, (list, dict, set)) else None for arg in args],
+        }
+
+    reply(define)
+    while request := read():
+        reply(lambda request=request: serve(request))
+
+
+def check(job: dict, read, write) -> list[bool]:
+    """The checker: whether each test of the job holds for its code, which runs in the process behind the pipe."""
+
+    def ask(request: dict, args: tuple):
+        write(request)
+        answer = read()
+        if "error" in answer:
+            name, message = answer["error"]
+            kind = getattr(builtins, str(name), None)
+            raise (kind if isinstance(kind, type) and issubclass(kind, Exception) else RuntimeError)(message)
+        for arg, after in zip(args, answer.get("args", ()), strict=False):
+            if after is not None:  # what a function did to its argument, done to the test's
+                changed = unpack(after, remote)
+                arg.clear()
+                (arg.extend if isinstance(arg, list) else arg.update)(changed)
+        return unpack(answer["value"], remote)
+
+    def remote(place: int) -> Remote:
+        return Remote(ask, place)
+
+    write({"code": job["code"]})
+    try:
+        defined = read()["names"]
+    except (KeyError, OSError, ValueError):
+        return [False] * len(job["tests"])
+    names: dict = {"__name__": "tests"}
+    for name, data in defined.items():
+        if name in sys.stdlib_module_names:
+            names[name] = __import__(name)  # the real one, not what the answer calls by its name
+        elif not hasattr(builtins, name):
+            names[name] = unpack(data, remote)
+    verdicts = []
+    for test in job["tests"]:
+        try:
+            exec(compile(test, "tests.py", "exec"), names)
+            verdicts.append(True)
+        except BaseException:  # noqa: BLE001 - whatever a test raises, it does not hold
+            verdicts.append(False)
+    return verdicts
+
+
+def libc_call(name: str, *args) -> None:
+    """A function of the C library. Raises OSError with its name."""
+    if getattr(ctypes.CDLL(None, use_errno=True), name)(*args) == -1:
+        raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
+
+
+def enter_namespaces() -> None:
+    """Own network, processes and files: a root of its own with the interpreter, read-only, and an empty /tmp.
+
+    Raises OSError where the kernel, or the container this runs in, does not allow it. The next fork is process 1.
+    """
+    bind, everything, private, detach = 0x1000, 0x4000, 1 << 18, 2
+    as_root, uid, gid, root = os.geteuid() == 0, os.getuid(), os.getgid(), Path.cwd()
+    # mounts, IPC, network, processes; a user namespace gives the right to the others where the trainer is not root
+    libc_call("unshare", 0x20000 | 0x8000000 | 0x40000000 | 0x20000000 | (0 if as_root else 0x10000000))
+    if not as_root:
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            Path("/proc/self", name).write_text(text)
+    libc_call("mount", None, b"/", None, everything | private, None)
+    libc_call("mount", b"tmpfs", bytes(root), b"tmpfs", 0, b"size=%dm,mode=755" % TEST_FILES_MB)
+    wanted = {Path(path) for path in ("/usr", "/lib", "/lib64", sys.base_prefix, sys.prefix)}
+    for path in sorted(wanted):
+        inside = Path(f"{root}{path}")
+        if path.is_symlink():
+            inside.symlink_to(path.readlink())
+        elif path.is_dir() and wanted.isdisjoint(path.parents):
+            inside.mkdir(parents=True)
+            libc_call("mount", bytes(path), bytes(inside), None, bind | everything, None)
+            read_only = (ctypes.c_uint64 * 4)(1, 0, 0, 0)  # mount_setattr(2), Linux 5.12: all mounts below too
+            libc_call("syscall", 442, -100, bytes(inside), 0x8000, read_only, 32)
+    for device in (Path("/dev/null"), Path("/dev/urandom")):
+        inside = Path(f"{root}{device}")
+        inside.parent.mkdir(exist_ok=True)
+        inside.touch()
+        libc_call("mount", bytes(device), bytes(inside), None, bind, None)
+    (root / "tmp").mkdir()
+    (root / "tmp").chmod(0o1777)
+    os.chdir(root)
+    libc_call("pivot_root", b".", b".")
+    libc_call("umount2", b".", detach)
+    os.chdir("/tmp")
+
+
+def limit(processes: int) -> None:
+    """Limits of this process and its children; of processes the user may have only where the user is not root."""
+    bytes_, files = TEST_MEMORY_MB << 20, TEST_FILES_MB << 20
+    limits = {"CPU": TEST_SECONDS, "AS": bytes_, "FSIZE": files, "CORE": 0, "NOFILE": 64, "NPROC": processes}
+    for name, value in limits.items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+
+
+def drop_rights(level: str, uid: int) -> None:
+    """No capability, no way to a new one, and closed to other processes' eyes (ptrace, /proc)."""
+    if os.geteuid() == 0 and level != "same user":
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        Path(os.__file__).stat()  # an interpreter below a closed home cannot be read now: OSError, and no verdict
+    elif level == "namespaces":
+        libc_call("capset", (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)())
+    if sys.platform == "linux":
+        libc_call("prctl", 38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+        libc_call("prctl", 4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+
+
+def forbid(readable: tuple):
+    """An audit hook: no sockets, no processes, no native code, no file but those below `readable`, written in the last.
+
+    What runs below Python's calls does not see it: where namespaces are refused it stops accidents, not attacks.
+    """
+    never = ("socket.", "subprocess.", "ctypes.", "gc.", "pty.", "os.fork", "os.exec", "os.posix_spawn", "os.system",
+             "os.kill", "os.chdir", "os.chroot", "object.__setattr__", "sys.addaudithook")  # fmt: skip
+    changing = {"remove", "rename", "rmdir", "mkdir", "link", "symlink", "truncate", "chmod", "chown", "utime"}
+
+    def hook(event: str, args: tuple) -> None:
+        if event.startswith(never):
+            raise PermissionError(f"{event} is not allowed here")
+        change = event.startswith("os.") and event[3:] in changing
+        if event == "open" or change:
+            writes = change or bool(args[2] & 0o1103)  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC of Linux and macOS
+            for path in args[: 2 if change else 1]:
+                if isinstance(path, (str, bytes)):
+                    real = os.path.realpath(os.fsdecode(path)) + "/"
+                    if not real.startswith(readable[-1:] if writes else readable):
+                        raise PermissionError(f"{real} is not in the sandbox")
+
+    return hook
+
+
+def sandboxed(level: str) -> None:
+    """The whole of the child process: reads a job from standard input, writes its nonce and verdicts."""
+    null, here, verdict = os.open("/dev/null", os.O_RDWR), Path.cwd(), os.dup(1)
+    os.dup2(null, 1)  # a test that prints writes nothing beside the verdict
+    running = 0
+    if level == "namespaces":
+        enter_namespaces()
+        if child := os.fork():
+            os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    elif os.getuid():  # the limit counts every process of the user
+        running = sum(path.stat().st_uid == os.getuid() for path in Path("/proc").glob("[0-9]*"))
+    requests, answers = os.pipe(), os.pipe()
+
+    def talk(reading: int, writing: int):
+        source, sink = os.fdopen(reading, "r", encoding="utf-8"), os.fdopen(writing, "w", encoding="utf-8")
+
+        def read():
+            line = source.readline(1 << 20)
+            return json.loads(line) if line.endswith("\n") else {}
+
+        def write(document) -> None:
+            sink.write(json.dumps(document) + "\n")
+            sink.flush()
+
+        return read, write
+
+    # Forked before standard input is read: the solver never had tests or nonce in its memory.
+    if os.fork() == 0:
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+        for number in (verdict, requests[1], answers[0]):
+            os.close(number)
+        limit(running + TEST_PROCESSES)
+        drop_rights(level, SANDBOX_UID)
+        if level != "namespaces":
+            sys.addaudithook(forbid((sys.base_prefix + "/", sys.prefix + "/", "/usr/", "/dev/", f"{here}/")))
+        solve(*talk(requests[0], answers[1]))
+        os._exit(0)
+    for number in (requests[0], answers[1]):
+        os.close(number)
+    job = json.load(sys.stdin)
+    limit(running + TEST_PROCESSES)
+    drop_rights(level, SANDBOX_UID - 1)
+    verdicts = check(job, *talk(answers[0], requests[1]))
+    os.write(verdict, json.dumps([job["nonce"], verdicts]).encode())
+    os._exit(0)
+
+
+@functools.cache
+def sandbox_source() -> str:
+    """The program of the child process: the functions above, and no other line of this script."""
+    parts: tuple = (
+        pack,
+        unpack,
+        Remote,
+        solve,
+        check,
+        libc_call,
+        enter_namespaces,
+        limit,
+        drop_rights,
+        forbid,
+        sandboxed,
+    )
+    names = ("TEST_SECONDS", "TEST_MEMORY_MB", "TEST_FILES_MB", "TEST_PROCESSES", "SANDBOX_UID")
+    imports = "from __future__ import annotations\nfrom pathlib import Path\n"
+    imports += "import builtins, ctypes, itertools, json, os, resource, sys\n"
+    constants = "".join(f"{name} = {globals()[name]}\n" for name in names)
+    return imports + constants + "\n\n".join(map(inspect.getsource, parts)) + "\nsandboxed(sys.argv[1])\n"
+
+
+def run_in_sandbox(level: str, code: str, tests: tuple[str, ...]) -> list[bool] | None:
+    """Whether each test holds for `code`; None when the checker gave no verdict (time, or it could not start)."""
+    nonce, folder = secrets.token_hex(16), tempfile.mkdtemp(prefix="answer-")
+    Path(folder).chmod(0o777)  # the solver may be another user
+    command = [sys.executable, "-I", "-c", sandbox_source(), level]
+    process = subprocess.Popen(
+        command, cwd=folder, env={"PATH": "/usr/bin:/bin", "OPENBLAS_NUM_THREADS": "1"}, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        job = {"nonce": nonce, "code": code, "tests": tests}
+        output, _ = process.communicate(json.dumps(job).encode("utf-8", "replace"), timeout=3 * TEST_SECONDS)
+        said, verdicts = json.loads(output)
+        return verdicts if said == nonce and len(verdicts) == len(tests) else None
+    except (subprocess.TimeoutExpired, ValueError, BrokenPipeError):
+        return None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.__exit__(None, None, None)  # closes the pipes
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache
+def sandbox_level() -> str:
+    """The strictest of LEVELS that works on this machine: tried on code that must pass and code that must fail."""
+    for level, means in LEVELS.items():
+        right = run_in_sandbox(level, "def double(x): return 2 * x", ("assert double(2) == 4",))
+        wrong = run_in_sandbox(level, "def double(x): return 3 * x", ("assert double(2) == 4",))
+        if (right, wrong) == ([True], [False]):
+            log(f"{'' if level == 'namespaces' else 'warning: '}tests of answers run with {means}")
+            return level
+    raise Failure("no sandbox works on this machine", "take another reward than tests, or run it on Linux")
+
+
+@functools.lru_cache(maxsize=20_000)
+def tests_passed(code: str, tests: tuple[str, ...]) -> float:
+    """Share of `tests` (snippets of Python, most often an assert each) that hold for an answer's `code`, 0 to 1."""
+    verdicts = run_in_sandbox(sandbox_level(), code, tests)
+    return sum(verdicts) / len(tests) if verdicts else 0.0
+
+
+# endregion skillpack:sandbox
+
+
+# region skillpack:rewards
+import ast
+import math
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+# A number with its sign, currency, thousands separators, fraction, exponent and percent sign; not the 2 of m^2 or H2O.
+NUMBER = re.compile(
+    r"(?<![\w.^])(?<!\^\{)(?P<sign>[-−+]?)[$€£]?(?P<minus>-?)"
+    r"(?P<value>[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
+    r"(?P<power>[eE][-+]?[0-9]{1,3}(?!\w))?(?:\s*/\s*(?P<under>[0-9]+(?:\.[0-9]+)?))?\s*(?P<percent>\\?%|percent\b)?"
+)
+UNIT = re.compile(r"\s*(?:[a-zA-Z°]{2,}[\w°/^]*|[mgsL°](?:\^?[23²³])?)?\s*\.?$")
+TAGS = r"(?:<think>)?(?:(?!</?(?:think|answer)>).)*</think>\s*<answer>(?:(?!</?(?:think|answer)>).)*</answer>"
+TOLERANCE = Decimal("1e-6")  # relative, for numbers of which one is not whole; whole numbers must be equal
+POOL = min(8, os.cpu_count() or 1)  # answers tested at once
+
+
+def number_of(match) -> tuple[Decimal, bool] | None:
+    """(value, whether it was a percentage) of a match of NUMBER; None for a division by zero."""
+    value = Decimal(match["value"].replace(",", "") + (match["power"] or ""))
+    if match["under"]:
+        if not Decimal(match["under"]):
+            return None
+        value /= Decimal(match["under"])
+    negative = match["sign"] in ("-", "−") or match["minus"]
+    return (-value if negative else value), bool(match["percent"])
+
+
+def plain(text: str) -> str:
+    """LaTeX and typography of numbers taken away: \\frac{1}{2} is 1/2, \\text{ cm} is cm, 1\\,000 is 1000."""
+    text = re.sub(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}", r"\1/\2", text)
+    text = re.sub(r"\\(?:text|mathrm|mbox)\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"(?<=\d)(?:\\[,!; ]|[\u00a0\u202f\u2009]|\{,\})(?=\d)", "", text)
+    return re.sub(r"\\left|\\right|\\[,!;]|\^\{?\\circ\}?|\$(?=\s*$)|^\s*\$(?=\\)", "", text).replace("\\$", "$")
+
+
+def last_number(text: str) -> tuple[Decimal, bool] | None:
+    found = [number_of(match) for match in NUMBER.finditer(plain(text))]
+    return found[-1] if found else None
+
+
+def whole_number(text: str) -> tuple[Decimal, bool] | None:
+    """The number that a text is, beside a unit and the name of a variable; None where it is more than a number."""
+    text = re.sub(r"^[a-zA-Z]\s*=\s*", "", plain(text).strip().strip("$").strip())
+    match = NUMBER.match(text)
+    return number_of(match) if match and UNIT.match(text, match.end()) else None
+
+
+def same_number(left: tuple[Decimal, bool] | None, right: tuple[Decimal, bool] | None) -> bool:
+    """Equal within TOLERANCE. 50% is 50 and 0.5, as people write both, but 50% is not 0.5%."""
+    if left is None or right is None:
+        return False
+    (one, percent), (other, other_percent) = left, right
+    if percent != other_percent:
+        share, bare = (one, other) if percent else (other, one)
+        return same_value(share, bare) or same_value(share / 100, bare)
+    return same_value(one, other)
+
+
+def same_value(one: Decimal, other: Decimal) -> bool:
+    if one == other or (one == one.to_integral_value() and other == other.to_integral_value()):
+        return one == other
+    return abs(one - other) <= TOLERANCE * max(abs(one), abs(other))
+
+
+def last_box(text: str) -> str | None:
+    """What the last \\boxed{...} holds, its own braces included."""
+    start = text.rfind("\\boxed{")
+    depth, begin = 0, start + len("\\boxed{")
+    for index in range(begin, len(text)) if start >= 0 else ():
+        depth += {"{": 1, "}": -1}.get(text[index], 0)
+        if depth < 0:
+            return text[begin:index].strip()
+    return None
+
+
+def final_part(said: str) -> str:
+    """What an answer says at its end: inside <answer>, or after </think>, or all of it."""
+    tagged = re.findall(r"<answer>(.*?)</answer>", said, re.S)
+    return tagged[-1] if tagged else said.rpartition("</think>")[2]
+
+
+def right_part(answer: object) -> str:
+    """The answer of a row's `answer` column: after GSM8K's ####, inside a solution's last \\boxed, or all of it."""
+    text = str(answer)
+    box = last_box(text)
+    return text.rpartition("####")[2].strip() if "####" in text or box is None else box
 
 
 def reward_number(said: str, answer: object) -> float:
-    return float(same_number(last_number(said), last_number(str(answer))))
+    said = final_part(said)
+    marked = said.rpartition("####")[2] if "####" in said else ""
+    found = NUMBER.search(plain(marked)) if marked else None
+    return float(same_number(number_of(found) if found else last_number(said), last_number(right_part(answer))))
 
 
 def reward_boxed(said: str, answer: object) -> float:
-    boxes = re.findall(r"\\boxed\{([^{}]*)\}", said)
-    if not boxes:
+    box, right = last_box(said), right_part(answer)
+    if box is None:
         return 0.0
-    box, right = boxes[-1].strip(), str(answer).strip()
-    return float(box == right or same_number(last_number(box), last_number(right)))
+    bare = [re.sub(r"\s|\$|\.$", "", plain(text)) for text in (box, right)]
+    return float((bare[0] == bare[1] != "") or same_number(whole_number(box), whole_number(right)))
 
 
 def reward_exact(said: str, answer: object) -> float:
-    return float(said.strip() == str(answer).strip())
+    return float(final_part(said).strip() == str(answer).strip())
 
 
-def reward_python(said: str, answer: object) -> float:
-    blocks = re.findall(r"```(?:python)?\n(.*?)```", said, re.S)
+def code_of(said: str) -> str:
+    """The last block of code of an answer, or all of it where it fences none."""
+    blocks = re.findall(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", said, re.S)
+    return blocks[-1] if blocks else final_part(said)
+
+
+def reward_python(said: str, answer: object = None) -> float:
+    code = code_of(said)
     try:
-        ast.parse(blocks[-1] if blocks else said)
-    except (SyntaxError, ValueError):
+        return float(bool(ast.parse(code).body))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return 0.0
-    return 1.0
 
 
-REWARDS = {"number": reward_number, "boxed": reward_boxed, "exact": reward_exact, "python": reward_python}
+def reward_tests(said: str, tests: str | list, entry_point: object = None) -> float:
+    code, snippets = code_of(said), [tests] if isinstance(tests, str) else list(tests)
+    if entry_point:  # HumanEval's tests define check(candidate) and leave the call to the reader
+        snippets = [f"{snippet}\ncheck({entry_point})" for snippet in snippets]
+    return tests_passed(code, tuple(snippets)) if snippets and reward_python(said) else 0.0
+
+
+# The columns that each reads, in the order of its function's arguments; the last may be missing where it is optional.
+REWARDS: dict = {
+    "number": (reward_number, ("answer",)),
+    "boxed": (reward_boxed, ("answer",)),
+    "exact": (reward_exact, ("answer",)),
+    "python": (reward_python, ()),
+    "tests": (reward_tests, ("tests", "entry_point")),
+}
 
 
 def said_of(completion) -> str:
     return completion if isinstance(completion, str) else str(completion[-1]["content"])
 
 
-def named_reward(name: str):
-    """TRL's reward function of a name in REWARDS, or of FILE.py:FUNCTION."""
+def named_reward(name: str, files: tuple = ()):
+    """TRL's reward function of a name: one of REWARDS, `format`, `format:REGEX`, or FILE.py:FUNCTION.
+
+    `files` are where FILE.py may lie beside the place that the name says (a job has it elsewhere). Raises Failure
+    with EXIT_USAGE for a name that means nothing.
+    """
+    if name == "format" or name.startswith("format:"):
+        try:
+            shape = re.compile(name.partition(":")[2] or TAGS, re.S)
+        except re.error as error:
+            raise Failure(f"the reward {name!r} is no regular expression: {error}", "correct it", EXIT_USAGE) from None
+        return contracted(
+            "format", lambda completions, **_: [bool(shape.fullmatch(said_of(c).strip())) for c in completions]
+        )
     if name in REWARDS:
-        judge = REWARDS[name]
+        judge, needs = REWARDS[name]
 
-        def reward(completions, answer=None, **columns):
-            rights = answer if answer is not None else [""] * len(completions)
-            return [judge(said_of(said), right) for said, right in zip(completions, rights, strict=True)]
+        def reward(completions, **columns):
+            read = [columns[key] for key in needs if key in columns or key != "entry_point"]
+            with ThreadPoolExecutor(POOL if name == "tests" else 1) as pool:
+                return list(pool.map(judge, map(said_of, completions), *read))
 
-        reward.__name__ = name
-        return reward
+        return contracted(name, reward)
     path, _, function = name.rpartition(":")
-    if not path or not Path(path).is_file():
-        raise Failure(f"no reward {name!r}", f"one of {', '.join(REWARDS)}, or FILE.py:FUNCTION", EXIT_USAGE)
-    import runpy
+    found = next(
+        (Path(place) for place in (path, *files) if Path(place).name == Path(path).name and Path(place).is_file()), None
+    )
+    if not path or found is None:
+        known = ", ".join((*REWARDS, "format", "format:REGEX"))
+        raise Failure(f"no reward {name!r}", f"one of {known}, or FILE.py:FUNCTION", EXIT_USAGE)
+    return contracted(function, function_of(found, function))
 
-    found = runpy.run_path(path).get(function)
-    if not callable(found):
-        raise Failure(f"{path} defines no function {function!r}", "name one that it defines", EXIT_USAGE)
-    return found
+
+def function_of(path: Path, name: str):
+    """A function of a file of the user's. Raises Failure with EXIT_USAGE when there is none, or the file fails."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec: Any = spec_from_file_location(path.stem, path)
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # noqa: BLE001 - a user's file: whatever it raises is theirs to mend
+        raise Failure(f"{path} fails: {type(error).__name__}: {error}", "correct the file", EXIT_USAGE) from None
+    if not callable(getattr(module, name, None)):
+        raise Failure(f"{path} defines no function {name!r}", "name one that it defines", EXIT_USAGE)
+    return getattr(module, name)
+
+
+def contracted(name: str, function):
+    """`function`, held to TRL's contract at every call: a finite number, or None, for each completion.
+
+    TRL would take a NaN for None, and say nothing. Raises Failure, which ends a run at its last checkpoint.
+    """
+
+    def reward(completions, **columns):
+        what = "a reward is f(completions, **columns) -> a list with one number, or None, for each completion"
+        try:
+            values = list(function(completions=completions, **columns))
+            values = [None if value is None else float(value) for value in values]
+        except Failure:
+            raise
+        except Exception as error:
+            raise Failure(f"the reward {name} fails: {type(error).__name__}: {error}", what, EXIT_USAGE) from error
+        if len(values) != len(completions):
+            raise Failure(f"the reward {name} gave {len(values)} numbers for {len(completions)}", what, EXIT_USAGE)
+        if wrong := [value for value in values if value is not None and not math.isfinite(value)]:
+            raise Failure(f"the reward {name} gave {wrong[0]}", "give None to leave a completion out", EXIT_USAGE)
+        return values
+
+    reward.__name__ = name  # what TRL logs it by
+    return reward
 
 
 def judged(reward, completions: list, rows: list[dict]) -> list[float]:
-    """What a reward gives, held to TRL's contract: one number, or None, for each completion."""
+    """What a reward gives for completions to these rows, 0 where it gives None."""
     columns = {key: [row[key] for row in rows] for key in rows[0]}
-    values = reward(completions=completions, prompts=columns.pop("prompt"), **columns)
-    if not isinstance(values, list) or len(values) != len(completions):
-        raise TypeError("it must give a list with one number for each completion")
-    return [float(value) if value is not None else 0.0 for value in values]
+    return [value or 0.0 for value in reward(completions=completions, prompts=columns.pop("prompt"), **columns)]
 
 
-def total_reward(rewards: list, row: dict, text: str) -> float:
-    """The sum of the rewards of an answer's text to a row's prompt."""
+def each_reward(rewards: list, row: dict, text: str) -> list[float]:
+    """What each reward gives for an answer's text to a row's prompt."""
     said = text if isinstance(row["prompt"], str) else [{"role": "assistant", "content": text}]
-    return sum(judged(reward, [said], [dict(row)])[0] for reward in rewards)
+    return [judged(reward, [said], [dict(row)])[0] for reward in rewards]
 
 
-# endregion skillpack:generation
+def total_reward(rewards: list, row: dict, text: str, weights: list | None = None) -> float:
+    """The sum of the rewards of an answer's text, each by its weight (1 where there are none)."""
+    each = each_reward(rewards, row, text)
+    return sum(value * weight for value, weight in zip(each, weights or [1.0] * len(each), strict=True))
+
+
+# endregion skillpack:rewards
 
 # region skillpack:guard
 import math
@@ -640,25 +1161,31 @@ FIRST = os.environ.get("RANK", "0") == "0"  # of several processes, the one that
 BAD_STEPS = 3  # steps with a loss that is not a number before the run is stopped
 
 
-def run_guard(plan: dict, out: Path):
+def run_guard(plan: dict, out: Path, mirror=None):
     """The callback of a run: logs every step, saves by time, and watches the clock, the loss and signals.
 
     Two limits of time: past `budget_seconds` of training the run ends well, and is scored as it is (`cut_short`
     says so); `deadline_seconds` is the end of the machine's time, at which it saves and stops, as for a signal
-    or a loss that is not a number (`stopped` says which). `finish` closes the dashboard.
+    or a loss that is not a number (`stopped` says which). `finish` closes the dashboard and waits for `mirror`,
+    which gets every checkpoint that is whole.
     """
     from transformers import TrainerCallback
 
     settings = plan["settings"]
-    tracker, finish_tracker = start_tracker(plan["name"], plan["name"], settings)
+    tracker, finish_tracker = start_tracker(plan["name"], plan["name"], settings, out / "trackio")
 
     class RunGuard(TrainerCallback):
         def __init__(self) -> None:
             self.stopped, self.cut_short, self.bad, self.trained = "", "", 0, 0.0
-            self.started = time.monotonic()
-            self.saved = self.stepped = self.started
+            # Kept in the environment: after a step out of memory the program begins anew, and its deadline does not.
+            self.started = float(os.environ.setdefault("SKILLPACK_STARTED", str(time.monotonic())))
+            self.saved = self.stepped = time.monotonic()
             self.previous: dict = {}
-            self.finish = finish_tracker
+
+        def finish(self) -> None:
+            finish_tracker()
+            if mirror:
+                mirror.wait()
 
         def keep_log(self, step: int) -> None:
             """Drops the lines of steps that a killed run took after its last checkpoint."""
@@ -708,6 +1235,8 @@ def run_guard(plan: dict, out: Path):
         def on_save(self, args, state, control, **kwargs):
             if FIRST:
                 (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
+                if mirror:
+                    mirror.push()
             self.saved = time.monotonic()
 
         def on_train_end(self, args, state, control, **kwargs):
@@ -717,14 +1246,20 @@ def run_guard(plan: dict, out: Path):
     return RunGuard()
 
 
-def start_tracker(project: str, name: str, config: dict):
+def start_tracker(project: str, name: str, config: dict, folder: Path):
     """(log, finish) of a trackio run, or two functions that do nothing: a dashboard never ends a run.
 
-    Trackio writes to its own folder on this machine (TRACKIO_DIR); a Space is synced by its own command,
-    because the first push to a private Space, or of a LoRA run, raises (trackio 0.43).
+    Trackio writes to `folder`, which lies in the run's so that a job's reaches its bucket, unless TRACKIO_DIR is
+    set; a Space is synced by its own command, because the first push to a private Space, or of a LoRA run, raises
+    (trackio 0.43).
     """
     if not FIRST:
         return (lambda metrics, step: None), (lambda: None)
+    if not os.environ.get("TRACKIO_DIR"):
+        os.environ["TRACKIO_DIR"] = str(folder)
+        # One file that is whole after each write: the default keeps the newest rows beside it, in shared memory
+        # that a mounted bucket does not have.
+        os.environ.setdefault("TRACKIO_SQLITE_JOURNAL_MODE", "delete")
     try:
         import trackio
 
@@ -745,15 +1280,74 @@ def start_tracker(project: str, name: str, config: dict):
     return (lambda metrics, step: guarded(lambda: trackio.log(metrics, step=step))), (lambda: guarded(trackio.finish))
 
 
+def whole_checkpoints(folder: Path) -> list:
+    """The checkpoints below `folder` that were written to their end, the newest last."""
+    found = (path.parent for path in folder.glob(f"checkpoint-*/{WHOLE}"))
+    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+
+
 def last_whole_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint below `folder` that was written to its end; torsos of a killed run are deleted."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    for path in found:
-        if not (path / WHOLE).is_file():
+    whole = whole_checkpoints(folder)
+    for path in sorted(folder.glob("checkpoint-*")):
+        if path not in whole:
             log(f"{path.name} was not written to its end; deleted")
             shutil.rmtree(path)
-    whole = [path for path in found if path.is_dir()]
     return whole[-1] if whole else None
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that memory ran out: of a GPU (torch has a type for it), or of this process."""
+    said = str(error).lower()
+    return type(error).__name__ in ("OutOfMemoryError", "MemoryError") or (
+        isinstance(error, RuntimeError)
+        and ("can't allocate memory" in said or "out of memory" in said or "alloc_failed" in said)
+    )
+
+
+def batch_of(settings: dict, out: Path) -> dict:
+    """{batch_size, accumulation, halved: what happened} of a run: the plan's, until a step ran out of memory."""
+    path = out / "batch.json"
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    return {"batch_size": settings["batch_size"], "accumulation": settings["accumulation"], "halved": []}
+
+
+def halve_batch(settings: dict, out: Path, step: int, error: BaseException) -> None:
+    """Writes down a batch of half the rows and twice the accumulation. Raises Failure when there is no smaller one.
+
+    The rows of a step stay the same, so that the run is the one that was planned. An odd batch goes down to the
+    next size that divides them.
+    """
+    now = batch_of(settings, out)
+    rows = now["batch_size"] * now["accumulation"]
+    if now["batch_size"] == 1:
+        raise Failure(
+            "out of memory with one row at a time",
+            "plan again with a lower --max-length, with --lora or --qlora, or for more memory",
+        ) from None
+    smaller = max(size for size in range(1, now["batch_size"] // 2 + 1) if rows % size == 0)
+    event = {"step": step, "batch_size": now["batch_size"], "error": str(error).splitlines()[0][:200] if str(error) else
+             type(error).__name__}  # fmt: skip
+    document = {"batch_size": smaller, "accumulation": rows // smaller, "halved": [*now["halved"], event]}
+    if FIRST:
+        write_atomic(out / "batch.json", json.dumps(document))
+    log(f"out of memory at step {step} with {now['batch_size']} rows at a time: going on with {smaller}, "
+        f"accumulated {rows // smaller} times")  # fmt: skip
+
+
+def begin_anew() -> None:
+    """Replaces this process by a fresh one of the same command, which continues from the last whole checkpoint.
+
+    Of a process whose memory ran out, no part is worth keeping: what an exception, a graph or an allocator still
+    holds is gone. Open files are closed first, or a GPU's driver would keep the old process's memory.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise Failure("a step ran out of memory", "run the same command again: it continues with the smaller batch")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def peak_memory_gb(device: str) -> float:
@@ -770,54 +1364,483 @@ def peak_memory_gb(device: str) -> float:
 
 # endregion skillpack:guard
 
-# region skillpack:training
-import shutil
-import time
+# region skillpack:publish
+import contextlib
+import fnmatch
+
+CLAIM = "skillpack.json"  # in a repository that a run pushes to: which run it belongs to, and proof that we may write
+NOT_PUSHED = ["training_args.bin", "checkpoint-*", ".*"]  # a pickle that names folders of this machine; what is half
+STALE = ["*.safetensors", "*.safetensors.index.json", "adapter_config.json", "config.json"]  # of an earlier push
+HUB_FIXES = {
+    401: "the token is missing, wrong or expired: `hf auth login`, or set HF_TOKEN",
+    403: "the token may not do this: make one with write permission, or push to another namespace",
+    404: "check the name, and that the token may read it",
+    429: "a rate limit: wait a few minutes, and run the same command again",
+}
 
 
-def open_run(doc: str, method: str, argv: list[str]):
-    """(plan, folder of the run, command line) of a training script; the plan is None when the run is done.
+@contextlib.contextmanager
+def on_hub(doing: str):
+    """Turns what the Hub's client raises while `doing` into a Failure with the way out."""
+    from httpx import HTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
-    Raises Failure for a plan of another method, a folder that holds a run of another plan, too little disk.
-    """
-    options = parser(doc)
-    options.add_argument("--plan", type=Path, required=True, help="plan.json of plan_run.py")
-    options.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME of the plan)")
-    options.add_argument("--finish", action="store_true", help="train no further: score the last checkpoint as it is")
-    options.add_argument("--json", action="store_true", help="print run.json on standard output")
-    args = options.parse_args(argv)
-    plan = read_artifact(args.plan, "plan")
-    if plan["method"] != method:
-        raise Failure(f"the plan's method is {plan['method']!r}", f"run train_{plan['method']}.py", EXIT_USAGE)
-    out = args.out or Path("runs") / plan["name"]
-    if (out / "run.json").is_file():
-        run = read_artifact(out / "run.json", "run")
-        if run["plan_sha256"] != plan_sha256(plan):
-            raise Failure(
-                f"{out} holds a run of another plan", "give another folder with --out, or delete this one", EXIT_USAGE
-            )
-        if run["status"] == "completed":
-            log(f"done already: {out / 'run.json'}")
-            if args.json:
-                emit(run)
-            return None, out, args
-    require_disk(out, plan["estimate"]["disk_gb"])
-    claim = out / "plan.sha256"
-    if claim.is_file() and claim.read_text(encoding="utf-8").strip() != plan_sha256(plan):
+    try:
+        yield
+    except HFValidationError as error:
+        raise Failure(f"{doing}: {error}", "correct the name", EXIT_USAGE) from None
+    except OfflineModeIsEnabled:
+        raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it: this needs the network") from None
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        said = (error.server_message or str(error).splitlines()[0])[:300]
+        fix = HUB_FIXES.get(status, "the message is the Hub's own; if it is passing, run the same command again")
+        raise Failure(f"{doing}: {status} {said}", fix) from None
+    except (HTTPError, OSError) as error:
         raise Failure(
-            f"{out} holds checkpoints of another plan", "give another folder with --out, or delete this one", EXIT_USAGE
+            f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {error})",
+            "check the network and HF_ENDPOINT, then run the same command again",
+        ) from None
+
+
+def sign_in_to_push():
+    """(client, whoami). Raises Failure without a token, or with one that only reads."""
+    from huggingface_hub import HfApi, get_token
+
+    token = get_token()
+    if not token:
+        raise Failure("no Hugging Face token", "`hf auth login`, or set HF_TOKEN to one with write permission")
+    os.environ["HF_TOKEN"] = token  # so that no message can show it
+    api = HfApi(token=token)
+    with on_hub("signing in"):
+        who = api.whoami()
+    if ((who.get("auth") or {}).get("accessToken") or {}).get("role") == "read":
+        raise Failure("the token only reads", "make one with role write: https://huggingface.co/settings/tokens")
+    return api, who
+
+
+def require_namespace_to_push(who: dict, repo_id: str) -> str:
+    """`repo_id` with its namespace, the user's own by default. Raises Failure where this user may not write."""
+    namespace, _, name = repo_id.rpartition("/")
+    if not namespace or namespace.lower() == who["name"].lower():
+        return f"{who['name']}/{name}"
+    roles = {org["name"].lower(): org.get("roleInOrg") for org in who.get("orgs", [])}
+    if roles.get(namespace.lower(), "read") == "read":
+        known = ", ".join([who["name"], *(name for name, role in roles.items() if role != "read")])
+        raise Failure(f"{who['name']} may not write to {namespace!r}", f"push to one of: {known}", EXIT_USAGE)
+    return repo_id
+
+
+def claim_repo(repo_id: str, private: bool, run: str) -> str:
+    """Makes the repository and writes a tiny file to it: the proof, before training, that the push will be let in.
+
+    Returns its full id. Raises Failure when it may not be written, holds something other than this run, or is
+    public against the plan.
+    """
+    api, who = sign_in_to_push()
+    repo_id = require_namespace_to_push(who, repo_id)
+    with on_hub(f"making {repo_id}"):
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        info = api.model_info(repo_id)
+        files = {file.rfilename for file in info.siblings or []}
+    if private and not info.private:
+        raise Failure(
+            f"{repo_id} is public, and the plan says private",
+            f"`hf repos settings {repo_id} --private`, or set push.private to false in the plan",
+            EXIT_USAGE,
         )
-    write_atomic(claim, plan_sha256(plan) + "\n")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    log(f"run {plan['name']} in {out}: loading rows")
-    return plan, out, args
+    if CLAIM in files:
+        with on_hub(f"reading {repo_id}"):
+            owner = json.loads(Path(api.hf_hub_download(repo_id, CLAIM, revision=info.sha)).read_text("utf-8"))["run"]
+    else:
+        owner = None if files - {".gitattributes", "README.md"} else run
+    if owner != run:
+        raise Failure(
+            f"{repo_id} holds {'the run ' + repr(owner) if owner else 'files that no run put there'}",
+            "push to another name, or delete that repository",
+            EXIT_USAGE,
+        )
+    if CLAIM not in files:
+        with on_hub(f"writing to {repo_id}"):
+            claim = json.dumps({"run": run}).encode()
+            api.upload_file(repo_id=repo_id, path_or_fileobj=claim, path_in_repo=CLAIM, commit_message=f"Run {run}")
+    return repo_id
 
 
-def plan_sha256(plan: dict) -> str:
-    """Of what decides the weights: the plan's model, dataset and settings."""
-    return hashlib.sha256(json.dumps([plan[key] for key in ("model", "dataset", "settings")]).encode()).hexdigest()
+def pushed_files(folder: Path) -> dict:
+    """Path below `folder` -> bytes, of the files that a push takes."""
+    files = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    return {name: size for name, size in files.items() if not any(fnmatch.fnmatch(name, p) for p in NOT_PUSHED)}
 
 
+def push_folder(repo_id: str, folder: Path, message: str) -> dict:
+    """Uploads `folder` to a model repository, waits, and verifies: {repo_id, revision, url, files, bytes}.
+
+    Weights and configs of an earlier push that the folder no longer has are deleted. Raises Failure.
+    """
+    api, _ = sign_in_to_push()
+    files = pushed_files(folder)
+    log(f"pushing {len(files)} files, {sum(files.values()) / 1e6:.1f} MB, to {repo_id}")
+    with on_hub(f"pushing {folder} to {repo_id}"):
+        commit = api.upload_folder(
+            repo_id=repo_id, folder_path=folder, commit_message=message, ignore_patterns=NOT_PUSHED,
+            delete_patterns=STALE,
+        )  # fmt: skip
+    verify_push(repo_id, files, commit.oid)
+    url = f"{api.endpoint}/{repo_id}"
+    return {"repo_id": repo_id, "revision": commit.oid, "url": url, "files": len(files), "bytes": sum(files.values())}
+
+
+def verify_push(repo_id: str, files: dict, revision: str | None = None) -> None:
+    """Lists the repository and compares sizes with `files` {path: bytes}. Raises Failure that names what differs."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    with on_hub(f"listing {repo_id}"):
+        tree = list(HfApi().list_repo_tree(repo_id, recursive=True, revision=revision))
+    remote = {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)}
+    wrong = [f"{name} ({remote.get(name, 'none')} there, {size} here)" for name, size in files.items()
+             if remote.get(name) != size]  # fmt: skip
+    if wrong:
+        raise Failure(
+            f"{repo_id} does not hold what was pushed: {'; '.join(wrong[:5])}",
+            "run the same command again: what is there already is not sent twice",
+        )
+
+
+def base_licence(model: dict) -> dict:
+    """The licence fields that the base model's own card states, or nothing: none is claimed for it."""
+    from huggingface_hub import ModelCard, hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    path = Path(model["id"]) / "README.md"
+    try:
+        if not Path(model["id"]).is_dir():
+            with on_hub(f"reading the card of {model['id']}"):
+                try:
+                    path = Path(hf_hub_download(model["id"], "README.md", revision=model.get("revision")))
+                except EntryNotFoundError:
+                    return {}
+        data = ModelCard(path.read_text(encoding="utf-8")).data.to_dict() if path.is_file() else {}
+    except (Failure, ValueError) as error:
+        log(f"warning: the base model's card was not read, so no licence is claimed: {error}")
+        return {}
+    return {key: data[key] for key in ("license", "license_name", "license_link") if key in data}
+
+
+def model_card(run: dict, repo_id: str, licence: dict) -> str:
+    """README.md of the model that `run` (run.json) trained: how it was made, what was measured, how to use it."""
+    from huggingface_hub import ModelCardData
+
+    plan, settings = run["plan"], run["plan"]["settings"]
+    model, source = plan["model"], plan["dataset"]["source"]
+    base = None if Path(model["id"]).is_dir() else model["id"]
+    data = None if Path(source["id"]).exists() else source["id"]
+    adapter = settings["lora"] is not None
+    header = ModelCardData(
+        base_model=base, datasets=[data] if data else None, library_name="peft" if adapter else "transformers",
+        pipeline_tag="text-classification" if plan["method"] == "reward" else "text-generation",
+        tags=["trl", plan["method"], "lora" if adapter else "full-fine-tuning", "skillpack"],
+        base_model_relation=("adapter" if adapter else "finetune") if base else None, **licence,
+    )  # fmt: skip
+    named = {"base": f"[{base}](https://huggingface.co/{base})" if base else f"a local model ({plan['name']})"}
+    named["data"] = f"[{data}](https://huggingface.co/datasets/{data})" if data else "a local file"
+    split = plan["dataset"]["split"]
+    by = ("the dataset's own held-out split" if split["key"] == "given" else
+          f"{split['fraction']:.0%} of the groups of like prompts held out, by hash, seed {split['seed']}")  # fmt: skip
+    shown = {"method": plan["method"], "steps": run["steps"], **settings}
+    hidden = {"device", "save_seconds", "budget_seconds", "deadline_seconds", "held_out_rows"}
+    rows = [
+        f"| {key} | {json.dumps(value)} |" for key, value in shown.items() if value is not None and key not in hidden
+    ]
+    versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
+    cut = f" The run was cut short by {run['stopped_by']}." if run.get("stopped_by") else ""
+    return "\n".join([
+        "---", header.to_yaml(), "---", "", f"# {repo_id.rpartition('/')[2]}", "",
+        f"{'A LoRA adapter for' if adapter else 'A fine-tuned version of'} {named['base']}"
+        f"{' at ' + model['revision'] if base and model.get('revision') else ''}, trained by {plan['method']} with TRL "
+        f"on {named['data']}.{cut}", "", "## Data", "",
+        f"{run['train_rows']} rows to train on, from the split `{source['split']}`"
+        f"{', revision ' + source['revision'] if source.get('revision') else ''}; {by}.", "",
+        *comparison_section(run["comparison"]), "## Use", "", "```python", *usage(repo_id, plan["method"], adapter),
+        "```", "", "## Settings", "", "| setting | value |", "| --- | --- |", *rows, "", f"Versions: {versions}.", "",
+        "## Licence", "",
+        f"As the base model's card states: {licence.get('license_name') or licence['license']}."
+        if licence.get("license") else "The base model's card states none, and none is claimed here.", "",
+    ])  # fmt: skip
+
+
+def comparison_section(comparison: dict | None) -> list:
+    """The lines of a card that show base against tuned, and what that does not show."""
+    if not comparison:
+        return ["## Measured", "", "Nothing: the run has no comparison with its base.", ""]
+    lines = ["## Measured", "", f"Base and tuned, by the same code on the same {comparison['rows']} held-out rows; in "
+             "brackets the 95 % interval of the difference (paired bootstrap over groups).", "",
+             "| metric | base | tuned | difference |", "| --- | --- | --- | --- |"]  # fmt: skip
+    for name, metric in comparison["metrics"].items():
+        said = "" if metric["beyond_interval"] else ", not shown to be better"
+        lines.append(
+            f"| {name} ({metric['better']} is better) | {metric['base']:.3f} | {metric['tuned']:.3f} | "
+            f"{metric['difference']:+.3f} [{metric['low']:+.3f}, {metric['high']:+.3f}]{said} |"
+        )
+    unmeasured = (
+        "These rows come from the training data's own source. Not measured: other data and tasks, what the base could "
+        "do and this model no longer can, other seeds, harmful or false answers."
+    )
+    return [*lines, "", unmeasured, ""]
+
+
+def usage(repo_id: str, method: str, adapter: bool) -> list:
+    """The lines of Python with which the model is loaded."""
+    kind = "SequenceClassification" if method == "reward" else "CausalLM"
+    package, name = ("peft", f"AutoPeftModelFor{kind}") if adapter else ("transformers", f"AutoModelFor{kind}")
+    more = ", num_labels=1" if method == "reward" and adapter else ""
+    return [
+        f"from {package} import {name}",
+        "from transformers import AutoTokenizer",
+        "",
+        f'model = {name}.from_pretrained("{repo_id}"{more})' + ("  # loads its base, too" if adapter else ""),
+        f'tokenizer = AutoTokenizer.from_pretrained("{repo_id}")',
+    ]
+
+
+def validate_card(text: str) -> None:
+    """Raises Failure when the Hub's own check refuses the card's YAML header."""
+    from huggingface_hub import ModelCard
+
+    with on_hub("checking the model card"):
+        try:
+            ModelCard(text).validate()
+        except ValueError as error:
+            raise Failure(f"the Hub refuses the model card: {error}", "correct model/README.md in the run") from None
+
+
+def push_run(run: dict, folder: Path) -> dict:
+    """Writes the card of a completed run into its model's folder and pushes that: the `pushed` of run.json."""
+    push = run["plan"]["push"]
+    repo_id = claim_repo(push["repo_id"], push["private"], run["name"])
+    card = model_card(run, repo_id, base_licence(run["plan"]["model"]))
+    validate_card(card)
+    write_atomic(folder / "README.md", card)
+    return push_folder(repo_id, folder, f"{run['plan']['method']} run {run['name']}, {run['steps']} steps")
+
+
+def require_push(plan: dict, yes: bool) -> None:
+    """Before anything is loaded: that a plan which pushes was confirmed, and that its push will be let in."""
+    push = plan["push"]
+    if not yes:
+        raise Failure(
+            f"the plan pushes the model to {push['repo_id']} ({'private' if push['private'] else 'public'})",
+            "run it again with --yes, or take `push` out of the plan",
+            EXIT_UNCONFIRMED,
+        )
+    log(f"{claim_repo(push['repo_id'], push['private'], plan['name'])} is there and can be written to")
+
+
+# endregion skillpack:publish
+
+# region skillpack:mirror
+import threading
+
+RUNS_BUCKET = "skillpack-runs"  # private; submit_run.py mounts it at /runs
+SMALL_FILES = ("plan.sha256", "log.jsonl", "baseline.json", "batch.json")
+
+
+class Mirror:
+    """Copies the newest whole checkpoint of a run to the bucket, in the background, one at a time.
+
+    A copy that fails is a warning, and the next save tries again with what is newest then.
+    """
+
+    def __init__(self, out: Path, folder: str) -> None:
+        self.out, self.folder, self.sent = out, folder, ""
+        self.thread = threading.Thread(target=self._copy, daemon=True)
+        self.api, who = sign_in_to_push()
+        self.bucket = f"{who['name']}/{RUNS_BUCKET}"
+        with on_hub(f"making the bucket {self.bucket}"):
+            self.api.create_bucket(self.bucket, private=True, exist_ok=True)
+            if not self.api.bucket_info(self.bucket).private:
+                raise Failure(
+                    f"the bucket {self.bucket} is public, and checkpoints would be too",
+                    f"`hf buckets settings {self.bucket} --private`",
+                )
+
+    def listed(self) -> set:
+        """Paths in the bucket of the files of this run, below its folder."""
+        from huggingface_hub.errors import EntryNotFoundError
+
+        try:
+            tree = list(self.api.list_bucket_tree(self.bucket, self.folder, recursive=True))
+        except EntryNotFoundError:
+            return set()
+        return {entry.path.removeprefix(self.folder + "/") for entry in tree if entry.type == "file"}
+
+    def restore(self) -> None:
+        """Fetches the newest whole checkpoint, and the log and scores that go with it, into the run's empty folder."""
+        with on_hub(f"looking for a checkpoint in {self.bucket}"):
+            files = self.listed()
+            whole = [int(path.split("-")[1].split("/")[0]) for path in files if path.endswith(f"/{WHOLE}")]
+            if not whole:
+                return
+            prefix = f"checkpoints/checkpoint-{max(whole)}/"
+            log(f"fetching checkpoint-{max(whole)} from the bucket {self.bucket}")
+            wanted = [name for name in files if name.startswith(prefix) or name in SMALL_FILES]
+            wanted.sort(key=lambda name: name.endswith(f"/{WHOLE}"))  # last: until then it is a torso
+            for batch in (wanted[:-1], wanted[-1:]):
+                pairs = [(f"{self.folder}/{name}", self.out / name) for name in batch]
+                self.api.download_bucket_files(self.bucket, pairs, raise_on_missing_files=True)
+
+    def push(self) -> None:
+        """Starts a copy of the newest checkpoint, unless one is under way."""
+        if not self.thread.is_alive():
+            self.thread = threading.Thread(target=self._copy, daemon=True)
+            self.thread.start()
+
+    def wait(self) -> None:
+        """Until the newest checkpoint is in the bucket, or a last try has failed."""
+        if self.thread.is_alive():
+            self.thread.join()
+        whole = whole_checkpoints(self.out / "checkpoints")
+        if whole and whole[-1].name != self.sent:
+            self._copy()
+
+    def clear(self) -> None:
+        """Deletes the checkpoints in the bucket: the model is done, and where it belongs."""
+        try:
+            with on_hub(f"deleting checkpoints in {self.bucket}"):
+                if old := [f"{self.folder}/{name}" for name in self.listed() if name.startswith("checkpoints/")]:
+                    self.api.batch_bucket_files(self.bucket, delete=old)
+        except Failure as error:
+            log(f"warning: {error}")
+
+    def _copy(self) -> None:
+        whole = whole_checkpoints(self.out / "checkpoints")
+        if not whole:
+            return
+        newest = whole[-1]
+        there = f"checkpoints/{newest.name}"
+        files = [(path, f"{there}/{path.relative_to(newest).as_posix()}") for path in newest.rglob("*")
+                 if path.is_file() and path.name != WHOLE]  # fmt: skip
+        files += [(self.out / name, name) for name in SMALL_FILES if (self.out / name).is_file()]
+        try:
+            with on_hub(f"copying {newest.name} to {self.bucket}"):
+                self.api.batch_bucket_files(self.bucket, add=[(path, f"{self.folder}/{name}") for path, name in files])
+                older = [f"{self.folder}/{name}" for name in self.listed()
+                         if name.startswith("checkpoints/") and not name.startswith(there + "/")]  # fmt: skip
+                self.api.batch_bucket_files(
+                    self.bucket, add=[(newest / WHOLE, f"{self.folder}/{there}/{WHOLE}")], delete=older
+                )
+            self.sent = newest.name
+        except Exception as error:  # noqa: BLE001 - whatever the client raises, the run goes on
+            log(f"warning: {newest.name} is on this machine only, and the next save tries again: {error}")
+
+
+def start_mirror(plan: dict, identity: str, out: Path):
+    """The mirror of a run that pushes, with what the bucket has of it fetched; None in a job, which lies there."""
+    if not FIRST or not plan.get("push") or plan.get("smoke") or os.environ.get("JOB_ID"):
+        return None
+    mirror = Mirror(out, f"{plan['name'][:80]}-{identity[:8]}")
+    if not whole_checkpoints(out / "checkpoints") and not (out / "run.json").is_file():
+        mirror.restore()
+    return mirror
+
+
+# endregion skillpack:mirror
+
+# region skillpack:smoke
+SMOKE_ROWS = 200  # read from the dataset's beginning
+# What a model of any size is cut to. The vocabulary stays, so that tokenizer and template are the real ones.
+SHRUNKEN = {
+    "intermediate_size": 64, "moe_intermediate_size": 32, "shared_expert_intermediate_size": 32, "expert_size": 32,
+    "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1,
+    "topk_group": 1, "first_k_dense_replace": 1, "num_kv_shared_layers": 0,
+}  # fmt: skip
+LAYERS, MOST_LAYERS, HEADS, HEAD_SIZE = 2, 8, 2, 32
+
+
+def smoke_plan(plan: dict) -> dict:
+    """The plan with what costs time or memory cut: its rows, columns, template, rewards and TRL settings stay."""
+    cut = {
+        "device": "cpu", "precision": "fp32", "weights": "fp32", "quantization": None, "steps": 2, "warmup_steps": 0,
+        "held_out_rows": 2, "save_seconds": 1e-9, "budget_seconds": None, "deadline_seconds": None,
+    }  # fmt: skip
+    settings = {**plan["settings"], **cut}
+    if plan["method"] == "grpo":  # the batch stays: it decides whether whole groups of answers fill a step
+        settings["accumulation"] *= plan["hardware"].get("gpus", 1) * plan["hardware"].get("nodes", 1)
+        settings["max_completion_length"] = min(16, settings.get("max_completion_length", 16))
+    else:
+        settings["batch_size"], settings["accumulation"] = min(2, settings["batch_size"]), 1
+    return {**plan, "model": {**plan["model"], "shrunken": True}, "settings": settings, "smoke": SMOKE_ROWS}
+
+
+def shrunken_config(config):
+    """A config of the same architecture and vocabulary with two small layers, or as many as hold every kind of layer.
+
+    Raises Failure for an architecture whose config it cannot make consistent.
+    """
+    text = config.get_text_config()
+    layers = getattr(text, "num_hidden_layers", None)
+    if not layers or not getattr(text, "num_attention_heads", None):
+        raise Failure(f"--smoke cannot shrink {type(config).__name__}", "plan a run of --test-run instead", EXIT_USAGE)
+    kinds = list(getattr(text, "layer_types", None) or [])
+    kept = max([LAYERS, *(kinds.index(kind) + 1 for kind in set(kinds))])
+    kept = min(kept, layers, MOST_LAYERS)
+    equal = getattr(text, "num_key_value_heads", None) in (None, text.num_attention_heads)
+    rope = getattr(text, "rope_parameters", None) or {}
+    listed = any(isinstance(value, list) for value in rope.values())  # factors for each pair of a head's entries
+    size = (getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads) if listed else HEAD_SIZE
+    for name, value in vars(text).copy().items():
+        if isinstance(value, list) and len(value) == layers:
+            setattr(text, name, value[:kept])
+    changes = {
+        "num_hidden_layers": kept, "num_attention_heads": HEADS, "num_key_value_heads": HEADS if equal else 1,
+        "head_dim": size, "hidden_size": HEADS * size, **SHRUNKEN,
+    }  # fmt: skip
+    for name, value in changes.items():
+        if isinstance(getattr(text, name, None), int):
+            setattr(text, name, value)
+    return config
+
+
+def shrunken_model(model: dict, kind, **more: object):
+    """The plan's model with random weights and a shrunken config; none of its weights are read."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(model["id"], revision=model.get("revision"), **more)
+    return kind.from_config(shrunken_config(config))
+
+
+def smoke_result(plan: dict, shown: dict, folder: Path) -> dict:
+    """What a smoke test has proved, and what it has not, for a person and for a machine."""
+    settings = shown["plan"]["settings"]
+    proved = [
+        f"columns and mapping: {shown['train_rows']} rows to train on among the first {SMOKE_ROWS}",
+        "the tokenizer, and the chat template where the rows are conversations",
+        "the settings that TRL and PEFT are given",
+        f"{shown['steps']} steps of training on CPU with a shrunken model of the same architecture",
+        *([f"the rewards {', '.join(settings['rewards'])} on generated answers"] if settings.get("rewards") else []),
+        "saving a checkpoint and the model, and scoring base and tuned",
+        *([shown["push"]] if shown.get("push") else []),
+    ]
+    real = plan["settings"]
+    left = [
+        "that the real weights download, load, and fit in memory",
+        "speed, and that training helps",
+        *(
+            [f"{real['precision']} on {real['device']}"]
+            if real["device"] != "cpu" or real["precision"] != "fp32"
+            else []
+        ),
+        *(["4-bit weights"] if real.get("quantization") else []),
+        *(["several processes"] if plan["hardware"].get("gpus", 1) * plan["hardware"].get("nodes", 1) > 1 else []),
+    ]
+    return {"smoke": "passed", "name": plan["name"], "proved": proved, "not_proved": left}
+
+
+# endregion skillpack:smoke
+
+
+# region skillpack:loading
 def load_splits(plan: dict, columns: tuple):
     """(training rows, held-out rows) of the plan's dataset, mapped to TRL's `columns`, split as the report says.
 
@@ -826,22 +1849,37 @@ def load_splits(plan: dict, columns: tuple):
     dataset, method = plan["dataset"], plan["method"]
     split, mapping = dataset["split"], dataset["mapping"]
 
+    def read(source):
+        if not plan.get("smoke"):
+            return open_rows(source, streaming=False)
+        from itertools import islice
+
+        from datasets import Dataset
+
+        return Dataset.from_list(list(islice(open_rows(source, streaming=True), plan["smoke"])))
+
     def prepare(rows):
         fits = rows.filter(lambda row: not problem_of(row, mapping, method), desc="checking rows")
         if len(fits) < len(rows):
             log(f"left out {len(rows) - len(fits)} of {len(rows)} rows that do not fit; inspect_dataset.py says why")
         if not len(fits):
-            raise Failure(f"no row fits {method}", "run inspect_dataset.py on the dataset, and plan again", EXIT_USAGE)
+            raise Failure(
+                f"no row fits {method}: {problem_of(rows[0], mapping, method) if len(rows) else 'there are none'}",
+                "run inspect_dataset.py on the dataset, and plan again",
+                EXIT_USAGE,
+            )
         mapped = fits.map(lambda row: map_row(row, mapping), remove_columns=fits.column_names, desc="mapping rows")
         return mapped.select_columns([name for name in columns if name in mapped.column_names] or mapped.column_names)
 
-    rows = prepare(open_rows(dataset["source"], streaming=False))
+    rows = prepare(read(dataset["source"]))
     if split["key"] == "given":
-        train, test = rows, prepare(open_rows({**dataset["source"], "split": split["held_out_split"]}, streaming=False))
+        train, test = rows, prepare(read({**dataset["source"], "split": split["held_out_split"]}))
     else:
         sides: dict = {True: [], False: []}
         for index, row in enumerate(rows):
             sides[held_out(row, split)].append(index)
+        if plan.get("smoke"):  # the first rows may all be on one side
+            sides = {side: sides[side] or sides[not side] for side in sides}
         train, test = rows.select(sides[False]), rows.select(sides[True])
     if not len(train) or not len(test):
         raise Failure(
@@ -852,6 +1890,120 @@ def load_splits(plan: dict, columns: tuple):
     return train, test.select(range(min(len(test), plan["settings"]["held_out_rows"])))
 
 
+def pretrained(model: dict, settings: dict, kind=None, **more: object):
+    """The weights of a plan's `model`, kept as the plan says; from_pretrained's own default is not that."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings["weights"]]
+    kind = kind or AutoModelForCausalLM
+    return kind.from_pretrained(model["id"], revision=model.get("revision"), dtype=dtype, **more)
+
+
+def load_tokenizer(model: dict):
+    """The tokenizer, with a padding token: eos where the model names none, since padding carries no loss."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model["id"], revision=model.get("revision"))
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def versions(*packages: str) -> dict:
+    """Package -> installed version, for the record of a run."""
+    from importlib.metadata import version
+
+    return {"python": sys.version.split()[0]} | {package: version(package) for package in packages}
+
+
+# endregion skillpack:loading
+
+# region skillpack:training
+import contextlib
+import shutil
+import tempfile
+import time
+
+
+def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
+    """(plan, folder of the run, command line) of a training script; the plan is None when the run is done.
+
+    Raises Failure for a plan of another method, a folder that holds a run of another plan, too little disk, and a
+    push that was not confirmed or would not be let in.
+    """
+    options = parser(doc)
+    options.add_argument("--plan", type=Path, required=True, help="plan.json of plan_run.py")
+    options.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME of the plan)")
+    options.add_argument("--finish", action="store_true", help="train no further: score the last checkpoint as it is")
+    options.add_argument(
+        "--smoke", action="store_true", help="try all of it with a tiny model on CPU, and keep nothing"
+    )
+    options.add_argument("--yes", action="store_true", help="push the model where the plan says")
+    options.add_argument("--json", action="store_true", help="print run.json on standard output")
+    for flag, meaning in (more or {}).items():
+        options.add_argument(flag, **meaning)
+    args = options.parse_args(argv)
+    args.plan_read = plan = read_artifact(args.plan, "plan")
+    if plan["method"] != method:
+        raise Failure(f"the plan's method is {plan['method']!r}", f"run train_{plan['method']}.py", EXIT_USAGE)
+    if args.smoke:
+        return open_smoke(plan, args)
+    out = args.out or Path("runs") / plan["name"]
+    if (out / "run.json").is_file():
+        run = read_artifact(out / "run.json", "run")
+        if run["plan_sha256"] != plan_sha256(plan):
+            raise Failure(
+                f"{out} holds a run of another plan", "give another folder with --out, or delete this one", EXIT_USAGE
+            )
+        if run["status"] == "completed":
+            log(f"done already: {out / 'run.json'}")
+            if plan.get("push") and not run.get("pushed") and FIRST:
+                require_push(plan, args.yes)
+                publish_run({**run, "plan": plan}, out, None)
+                run = read_artifact(out / "run.json", "run")
+            if args.json:
+                emit(run)
+            return None, out, args
+    if plan.get("push") and FIRST:
+        require_push(plan, args.yes)
+    require_disk(out, plan["estimate"]["disk_gb"])
+    claim = out / "plan.sha256"
+    if claim.is_file() and claim.read_text(encoding="utf-8").strip() != plan_sha256(plan):
+        raise Failure(
+            f"{out} holds checkpoints of another plan", "give another folder with --out, or delete this one", EXIT_USAGE
+        )
+    write_atomic(claim, plan_sha256(plan) + "\n")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    args.mirror = start_mirror(plan, plan_sha256(plan), out)
+    log(f"run {plan['name']} in {out}: loading rows")
+    return plan, out, args
+
+
+def open_smoke(plan: dict, args):
+    """What `open_run` gives for --smoke: a cut plan, and a folder that is deleted at the end."""
+    push = plan.get("push")
+    args.pushing = ""
+    if push:
+        if args.yes:
+            require_push(plan, args.yes)
+            args.pushing = f"a file was written to {push['repo_id']}"
+        else:
+            repo_id = require_namespace_to_push(sign_in_to_push()[1], push["repo_id"])
+            args.pushing = f"the token's role lets it write to {repo_id} (with --yes, a file is written as well)"
+    args.mirror = None
+    args.folder = tempfile.TemporaryDirectory(prefix="smoke-", ignore_cleanup_errors=True)
+    os.environ["TRACKIO_DIR"] = str(Path(args.folder.name) / "trackio")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    log(f"smoke test of {plan['name']}: two steps of a shrunken {plan['model']['id']} on CPU")
+    return smoke_plan(plan), Path(args.folder.name), args
+
+
+def plan_sha256(plan: dict) -> str:
+    """Of what decides the weights: the plan's model, dataset and settings."""
+    return hashlib.sha256(json.dumps([plan[key] for key in ("model", "dataset", "settings")]).encode()).hexdigest()
+
+
 def once(path: Path, measure) -> list:
     """What `measure()` gives, kept in `path`: a resumed run does not score the base model again."""
     if not path.is_file():
@@ -859,8 +2011,32 @@ def once(path: Path, measure) -> list:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def require_template(tokenizer, rows) -> None:
+    """Raises Failure for rows that are conversations and a tokenizer that cannot write them as text."""
+    if tokenizer.chat_template is None and any(isinstance(value, list) for value in rows[0].values()):
+        raise Failure(
+            "the rows are conversations, and the model's tokenizer has no chat template",
+            "train the instruct variant of the model, or set tokenizer.chat_template and save it with the model",
+            EXIT_USAGE,
+        )
+
+
+@contextlib.contextmanager
+def trl_settings():
+    """Turns TRL's or PEFT's refusal of the plan's settings into a Failure: nothing has been trained yet."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise Failure(
+            f"TRL refuses this plan: {error}", "correct settings in the plan, or plan again", EXIT_USAGE
+        ) from error
+
+
 def train_guarded(trainer, guard, out: Path, args) -> None:
-    """Trains from the newest whole checkpoint, or from the start. `guard` is already one of its callbacks."""
+    """Trains from the newest whole checkpoint, or from the start. `guard` is already one of its callbacks.
+
+    Where memory runs out, the program begins anew with half the batch, and does not come back from here.
+    """
     checkpoint = last_whole_checkpoint(out / "checkpoints")
     if args.finish:
         if not checkpoint:
@@ -868,11 +2044,58 @@ def train_guarded(trainer, guard, out: Path, args) -> None:
         take_weights(trainer, checkpoint)
         guard.keep_log(trainer.state.global_step)
         guard.cut_short = "--finish"
-    else:
-        if checkpoint:
-            log(f"resuming from {checkpoint.name}")
+        guard.finish()
+        return
+    if checkpoint:
+        log(f"resuming from {checkpoint.name}")
+    short = None
+    try:
+        if not checkpoint:
+            try_longest(trainer)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except Exception as error:  # libraries have many types for it; what is not about memory goes on
+        if not out_of_memory(error):
+            raise
+        short = error
+    if short:
+        halve_batch(args.plan_read["settings"], out, trainer.state.global_step, short)
+        guard.finish()
+        begin_anew()
     guard.finish()
+
+
+def try_longest(trainer) -> None:
+    """Makes the first step begin with the longest rows there are, so that memory runs out now and not in an hour.
+
+    Forward and backward only, and no trace of them: gradients are cleared, the random state and TRL's counts are put
+    back. Left out where rows are drawn (GRPO) or several processes share the model.
+    """
+    import torch
+    from pyarrow.compute import list_value_length
+    from transformers import TrainerCallback
+
+    rows = trainer.train_dataset
+    columns = [name for name in ("input_ids", "prompt_ids", "chosen_ids", "rejected_ids") if name in rows.column_names]
+    if not columns or trainer.args.world_size > 1:
+        return
+    table = rows.select_columns(columns).with_format("arrow")[:]
+    lengths = sum(list_value_length(table[name]).to_numpy() for name in columns)
+    longest = lengths.argsort()[::-1][: trainer.args.per_device_train_batch_size]
+
+    class LongestFirst(TrainerCallback):
+        tried = False
+
+        def on_step_begin(self, args, state, control, **kwargs):
+            if not self.tried:
+                self.tried, tokens = True, trainer._total_train_tokens
+                with torch.random.fork_rng():
+                    batch = trainer.data_collator([rows[int(index)] for index in longest])
+                    trainer.training_step(trainer.model_wrapped, batch)
+                trainer.model_wrapped.zero_grad(set_to_none=True)
+                trainer._metrics["train"].clear()
+                trainer._total_train_tokens = tokens
+
+    trainer.add_callback(LongestFirst())
 
 
 def take_weights(trainer, checkpoint: Path) -> None:
@@ -894,6 +2117,8 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
 
     A run that a guard stopped keeps its checkpoints, has no comparison, and ends with a Failure.
     """
+    if plan.get("smoke"):
+        return finish_smoke(plan, out, args, trainer, measure)
     if not FIRST:
         if not guard.stopped:
             trainer.save_model(str(out / "model"))  # every process takes part in gathering the weights
@@ -912,6 +2137,7 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
         "train_seconds": sum(entry["seconds"] for entry in entries),
         "versions": versions("torch", "trl", "transformers", "peft", "datasets", "trackio"),
         "log": [{key: entry[key] for key in logged if key in entry} for entry in entries],
+        "out_of_memory": batch_of(plan["settings"], out)["halved"],
         "model_path": None,
         "comparison": None,
     }
@@ -934,8 +2160,43 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
             f"[{metric['low']:+.3f}, {metric['high']:+.3f}] over {document['comparison']['rows']} held-out rows"
         )
     log(f"wrote {out / 'run.json'}")
+    if plan.get("push"):
+        document = publish_run(document, out, args.mirror)
     if args.json:
         emit(document)
+    return EXIT_OK
+
+
+def publish_run(run: dict, out: Path, mirror) -> dict:
+    """Pushes a completed run's model, and writes down in run.json that it is there. Raises Failure when it is not."""
+    try:
+        pushed = push_run(run, out / "model")
+    except Failure as failure:
+        raise Failure(
+            f"the run is completed and lies in {out}, and its model was not published: {failure.problem}",
+            f"{failure.fix}; then the same command again, which only pushes",
+        ) from None
+    run = {**run, "pushed": pushed}
+    write_artifact(out / "run.json", run)
+    log(f"pushed and verified: {pushed['url']}")
+    if mirror:
+        mirror.clear()
+    return run
+
+
+def finish_smoke(plan: dict, out: Path, args, trainer, measure) -> int:
+    """The end of --smoke: saves and scores as a run would, says what that has proved, and keeps nothing."""
+    trainer.save_model(str(out / "model"))
+    measure()
+    if not last_whole_checkpoint(out / "checkpoints"):
+        raise Failure("no checkpoint was saved", "report this: it is a defect of the script")
+    shown = {"plan": plan, "train_rows": len(trainer.train_dataset), "steps": trainer.state.global_step}
+    result = smoke_result(args.plan_read, {**shown, "push": args.pushing}, out)
+    log("smoke test passed\n  proved:" + "".join(f"\n    {line}" for line in result["proved"]))
+    log("  not proved:" + "".join(f"\n    {line}" for line in result["not_proved"]))
+    args.folder.cleanup()
+    if args.json:
+        emit(result)
     return EXIT_OK
 
 
@@ -952,22 +2213,11 @@ def require_disk(folder: Path, needed_gb: float) -> None:
 
 def load_model(model: dict, settings: dict, kind=None, **more: object):
     """The base model in the plan's precision, which TRL would load in float32; `kind` is AutoModelForCausalLM."""
-    import torch
     from transformers import AutoModelForCausalLM
 
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings["weights"]]
-    kind = kind or AutoModelForCausalLM
-    return kind.from_pretrained(model["id"], revision=model.get("revision"), dtype=dtype, **more)
-
-
-def load_tokenizer(model: dict):
-    """The tokenizer, with a padding token: eos where the model names none, since padding carries no loss."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model["id"], revision=model.get("revision"))
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+    if model.get("shrunken"):
+        return shrunken_model(model, kind or AutoModelForCausalLM, **more)
+    return pretrained(model, settings, kind, **more)
 
 
 def lora_config(settings: dict, task: str = "CAUSAL_LM"):
@@ -981,10 +2231,11 @@ def lora_config(settings: dict, task: str = "CAUSAL_LM"):
 
 def trainer_arguments(settings: dict, out: Path) -> dict:
     """The TrainingArguments that every method shares, each spelled out where a default would lose work."""
+    batch = batch_of(settings, out)
     return {
         "output_dir": str(out / "checkpoints"),
-        "per_device_train_batch_size": settings["batch_size"],
-        "gradient_accumulation_steps": settings["accumulation"],
+        "per_device_train_batch_size": batch["batch_size"],
+        "gradient_accumulation_steps": batch["accumulation"],
         "max_steps": settings["steps"],
         "learning_rate": settings["learning_rate"],
         "warmup_steps": settings["warmup_steps"],
@@ -1004,13 +2255,6 @@ def trainer_arguments(settings: dict, out: Path) -> dict:
     }
 
 
-def versions(*packages: str) -> dict:
-    """Package -> installed version, for the record of a run."""
-    from importlib.metadata import version
-
-    return {"python": sys.version.split()[0]} | {package: version(package) for package in packages}
-
-
 # endregion skillpack:training
 
 
@@ -1020,47 +2264,70 @@ def try_reward(name: str, reward, rows: list[dict]) -> None:
     def wrapped(texts: list[str]) -> list:
         return texts if isinstance(rows[0]["prompt"], str) else [[{"role": "assistant", "content": t}] for t in texts]
 
-    try:
-        nonsense = judged(reward, wrapped(["(:"] * len(rows)), rows)
-        truth = judged(reward, wrapped([str(row["answer"]) for row in rows]), rows) if "answer" in rows[0] else None
-    except Exception as error:  # noqa: BLE001 - a user's function: whatever it raises is theirs to mend
+    nonsense = judged(reward, wrapped(["pass" if name == "tests" else "(:"] * len(rows)), rows)
+    if name == "tests" and any(nonsense):
         raise Failure(
-            f"the reward {name} fails on these rows: {type(error).__name__}: {error}",
-            "a reward is f(completions, **columns) -> list of numbers", EXIT_USAGE,
-        ) from None  # fmt: skip
-    if name in ("number", "exact") and truth is not None and sum(truth) <= sum(nonsense):
-        raise Failure(
-            f"the reward {name} gives the rows' own answers no more than nonsense",
-            "look at the `answer` column: this reward reads the right answer there", EXIT_USAGE,
-        )  # fmt: skip
+            "an answer that defines nothing passes the `tests` of a row", "give tests that call the answer", EXIT_USAGE
+        )
+    if name in ("number", "boxed", "exact"):
+        right = "\\boxed{{{}}}" if name == "boxed" else "{}"
+        truth = [right.format(right_part(row["answer"]) if name == "boxed" else row["answer"]) for row in rows]
+        if sum(judged(reward, wrapped(truth), rows)) <= sum(nonsense):
+            raise Failure(
+                f"the reward {name} gives the rows' own answers no more than nonsense",
+                "look at the `answer` column: this reward reads the right answer there", EXIT_USAGE,
+            )  # fmt: skip
 
 
-def score(model, tokenizer, rows, rewards: list, settings: dict, what: str) -> list[dict]:
-    """For every row: {reward: the sum of the rewards of the likeliest answer (greedy), group}."""
+def score(model, tokenizer, rows, rewards: list, weights: list, settings: dict, what: str) -> list[dict]:
+    """For every row: {reward: the weighted sum of the rewards of the likeliest answer (greedy), group}.
+
+    Of several rewards, each is there too, as reward_NAME, without its weight.
+    """
     scores, batch = [], []
     for index, row in enumerate(watched(rows, what), 1):
         batch.append(row)
         if len(batch) == GENERATION_BATCH or index == len(rows):
             prompts, limit = [row["prompt"] for row in batch], settings.get("max_completion_length", 256)
             for row, (text, _) in zip(batch, greedy_answers(model, tokenizer, prompts, limit), strict=True):
-                scores.append({"reward": total_reward(rewards, row, text), "group": group_of(row)})
+                each = dict(zip(metric_names(rewards), each_reward(rewards, row, text), strict=True))
+                total = sum(value * weight for value, weight in zip(each.values(), weights, strict=True))
+                scores.append({"reward": total, **(each if len(each) > 1 else {}), "group": group_of(row)})
             batch = []
     return scores
 
 
+def metric_names(rewards: list) -> list[str]:
+    return [f"reward_{reward.__name__}" for reward in rewards]
+
+
+def read_rewards(settings: dict, files: list) -> tuple[list, list[float]]:
+    """(reward functions, their weights) of a plan. Raises Failure for what it names wrongly."""
+    names = settings.get("rewards")
+    if not names:
+        raise Failure("the plan names no reward", "set settings.rewards: see --help for the names", EXIT_USAGE)
+    rewards = [named_reward(name, tuple(files)) for name in names]
+    if len({reward.__name__ for reward in rewards}) < len(rewards):
+        raise Failure(f"two of the rewards {', '.join(names)} have one name", "each is logged by its own", EXIT_USAGE)
+    weights = settings.get("reward_weights") or [1.0] * len(names)
+    if len(weights) != len(names):
+        raise Failure(f"{len(weights)} reward_weights for {len(names)} rewards", "give one for each", EXIT_USAGE)
+    return rewards, weights
+
+
 def main(argv: list[str]) -> int:
-    plan, out, args = open_run(__doc__, "grpo", argv)
+    reward_file = {"action": "append", "default": [], "help": "where the plan's FILE.py lies now, repeatable"}
+    plan, out, args = open_run(__doc__, "grpo", argv, {"--reward-file": reward_file})
     if plan is None:
         return EXIT_OK
     settings = plan["settings"]
-    if not settings.get("rewards"):
-        raise Failure("the plan names no reward", "set settings.rewards: see --help for the names", EXIT_USAGE)
+    rewards, weights = read_rewards(settings, args.reward_file)
     names = settings["rewards"]
-    rewards = [named_reward(name) for name in names]
     train_rows, test_rows = load_splits(plan, ())
     for name, reward in zip(names, rewards, strict=True):
         try_reward(name, reward, [dict(row) for row in train_rows.select(range(min(20, len(train_rows))))])
     tokenizer = load_tokenizer(plan["model"])
+    require_template(tokenizer, train_rows)
     log(f"{len(train_rows)} prompts to train on, {len(test_rows)} held out; rewards: {', '.join(names)}")
 
     import torch
@@ -1070,27 +2337,29 @@ def main(argv: list[str]) -> int:
     model = load_model(plan["model"], settings).to(settings["device"])
 
     def scores(what: str) -> list[dict]:
-        return score(model, tokenizer, test_rows, rewards, settings, f"scoring the {what} model")
+        return score(model, tokenizer, test_rows, rewards, weights, settings, f"scoring the {what} model")
 
     base = once(out / "baseline.json", lambda: scores("base"))
-    guard = run_guard(plan, out)
-    trainer = GRPOTrainer(
-        model=model,
-        reward_funcs=rewards,
-        args=GRPOConfig(
-            **trainer_arguments(settings, out),
-            num_generations=settings.get("num_generations", 8),
-            max_completion_length=settings.get("max_completion_length", 256),
-            beta=settings.get("beta", 0.0),
-        ),
-        train_dataset=train_rows,
-        processing_class=tokenizer,
-        peft_config=lora_config(settings),
-        callbacks=[guard],
-    )
+    guard = run_guard(plan, out, args.mirror)
+    with trl_settings():
+        trainer = GRPOTrainer(
+            model=model,
+            reward_funcs=rewards,
+            args=GRPOConfig(
+                **trainer_arguments(settings, out),
+                num_generations=settings.get("num_generations", 8),
+                max_completion_length=settings.get("max_completion_length", 256),
+                beta=settings.get("beta", 0.0),
+                reward_weights=weights,
+            ),
+            train_dataset=train_rows,
+            processing_class=tokenizer,
+            peft_config=lora_config(settings),
+            callbacks=[guard],
+        )
     model = trainer.model
     train_guarded(trainer, guard, out, args)
-    metrics = {"reward": "higher"}
+    metrics = dict.fromkeys(["reward", *(metric_names(rewards) if len(rewards) > 1 else [])], "higher")
     return finish_run(plan, out, args, trainer, guard, lambda: compare_scores(base, scores("tuned"), metrics))
 
 

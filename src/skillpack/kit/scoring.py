@@ -2,16 +2,15 @@
 
 Training and comparing score by one code: `answers` for SFT, `preferences` for DPO and reward models, `generation` for
 GRPO and for what a model writes; each stands on `scoring`. Every score is of one row, so that a caller can keep it.
+What judges a written answer is in `rewards`.
 """
 
 from __future__ import annotations
 
-import re
 import sys
-from pathlib import Path
 
 from skillpack.kit.data import group_of
-from skillpack.kit.script import EXIT_USAGE, Failure, log
+from skillpack.kit.script import log
 
 
 # region skillpack:scoring
@@ -111,6 +110,27 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
 # endregion skillpack:scoring
 
 
+# region skillpack:verdict
+def standing(metric: dict) -> str:
+    """ "better" or "worse" where the 95 % interval of tuned - base excludes zero, else "not shown to differ"."""
+    if metric["low"] <= 0 <= metric["high"]:
+        return "not shown to differ"
+    return "better" if (metric["low"] > 0) == (metric["better"] == "higher") else "worse"
+
+
+def verdict_of(metrics: dict) -> str:
+    """How the tuned model stands to its base by {name: metric}, and no more than the intervals allow."""
+    names: dict = {"better": [], "worse": [], "not shown to differ": []}
+    for name, metric in metrics.items():
+        names[standing(metric)].append(name.replace("_", " "))
+    openings = {"better": "better than its base on", "worse": "worse than its base on"}
+    parts = [f"{openings.get(kind, kind + ' on')} {' and '.join(found)}" for kind, found in names.items() if found]
+    return ", and ".join(parts)
+
+
+# endregion skillpack:verdict
+
+
 # region skillpack:answers
 CLOSED_SET = 16  # this many different short answers or fewer: the task is a choice, and is scored as one
 ANSWER_COLUMNS = ("prompt", "completion", "messages", "text")
@@ -207,10 +227,7 @@ def score_by_head(model, tokenizer, row: dict, settings: dict) -> dict:
 
 
 # region skillpack:generation
-import ast
-
 GENERATION_BATCH = 8
-NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 
 
 def greedy_answers(model, tokenizer, prompts: list, max_new_tokens: int) -> list[tuple[str, bool]]:
@@ -243,84 +260,6 @@ def greedy_answers(model, tokenizer, prompts: list, max_new_tokens: int) -> list
         )  # fmt: skip
     said = drawn[:, longest:].tolist()
     return [(tokenizer.decode(answer, skip_special_tokens=True), not ends.intersection(answer)) for answer in said]
-
-
-def last_number(text: str) -> float | None:
-    found = NUMBER.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
-
-
-def same_number(left: float | None, right: float | None) -> bool:
-    return left is not None and right is not None and abs(left - right) <= 1e-6 * max(1.0, abs(right))
-
-
-def reward_number(said: str, answer: object) -> float:
-    return float(same_number(last_number(said), last_number(str(answer))))
-
-
-def reward_boxed(said: str, answer: object) -> float:
-    boxes = re.findall(r"\\boxed\{([^{}]*)\}", said)
-    if not boxes:
-        return 0.0
-    box, right = boxes[-1].strip(), str(answer).strip()
-    return float(box == right or same_number(last_number(box), last_number(right)))
-
-
-def reward_exact(said: str, answer: object) -> float:
-    return float(said.strip() == str(answer).strip())
-
-
-def reward_python(said: str, answer: object) -> float:
-    blocks = re.findall(r"```(?:python)?\n(.*?)```", said, re.S)
-    try:
-        ast.parse(blocks[-1] if blocks else said)
-    except (SyntaxError, ValueError):
-        return 0.0
-    return 1.0
-
-
-REWARDS = {"number": reward_number, "boxed": reward_boxed, "exact": reward_exact, "python": reward_python}
-
-
-def said_of(completion) -> str:
-    return completion if isinstance(completion, str) else str(completion[-1]["content"])
-
-
-def named_reward(name: str):
-    """TRL's reward function of a name in REWARDS, or of FILE.py:FUNCTION."""
-    if name in REWARDS:
-        judge = REWARDS[name]
-
-        def reward(completions, answer=None, **columns):
-            rights = answer if answer is not None else [""] * len(completions)
-            return [judge(said_of(said), right) for said, right in zip(completions, rights, strict=True)]
-
-        reward.__name__ = name
-        return reward
-    path, _, function = name.rpartition(":")
-    if not path or not Path(path).is_file():
-        raise Failure(f"no reward {name!r}", f"one of {', '.join(REWARDS)}, or FILE.py:FUNCTION", EXIT_USAGE)
-    import runpy
-
-    found = runpy.run_path(path).get(function)
-    if not callable(found):
-        raise Failure(f"{path} defines no function {function!r}", "name one that it defines", EXIT_USAGE)
-    return found
-
-
-def judged(reward, completions: list, rows: list[dict]) -> list[float]:
-    """What a reward gives, held to TRL's contract: one number, or None, for each completion."""
-    columns = {key: [row[key] for row in rows] for key in rows[0]}
-    values = reward(completions=completions, prompts=columns.pop("prompt"), **columns)
-    if not isinstance(values, list) or len(values) != len(completions):
-        raise TypeError("it must give a list with one number for each completion")
-    return [float(value) if value is not None else 0.0 for value in values]
-
-
-def total_reward(rewards: list, row: dict, text: str) -> float:
-    """The sum of the rewards of an answer's text to a row's prompt."""
-    said = text if isinstance(row["prompt"], str) else [{"role": "assistant", "content": text}]
-    return sum(judged(reward, [said], [dict(row)])[0] for reward in rewards)
 
 
 # endregion skillpack:generation
