@@ -561,6 +561,26 @@ def test_a_dataset_of_the_hub_is_read_with_its_revision_pinned_and_its_test_spli
     assert f"no dataset {name} on the Hub for this account" in message and "HF_TOKEN" in message
 
 
+def test_a_private_dataset_without_a_token_says_to_sign_in(hub, tmp_path):
+    api, name = hub.api(), f"{hub.user}/private-chats"
+    write_rows(tmp_path / "train.jsonl", [chat("a question")])
+    api.create_repo(name, repo_type="dataset", private=True)
+    api.upload_folder(repo_id=name, repo_type="dataset", folder_path=tmp_path)
+    message = refused(name, **hub.env() | {"HF_TOKEN": "", "HF_HOME": str(tmp_path / "nobody")})
+    assert f"no dataset {name} on the Hub for this account" in message
+    assert "HF_TOKEN" in message or "hf auth login" in message
+
+
+def test_an_empty_split_of_a_dataset_is_named(hub, tmp_path):
+    api, name = hub.api(), f"{hub.user}/half-empty"
+    write_rows(tmp_path / "train.jsonl", [chat(question(n)) for n in range(10)])
+    (tmp_path / "test.jsonl").write_text("")
+    api.create_repo(name, repo_type="dataset")
+    api.upload_folder(repo_id=name, repo_type="dataset", folder_path=tmp_path)
+    assert "test" in (message := refused(name, "--split", "test", **hub.env())), message
+    assert "no rows" in message or "is empty" in message
+
+
 def test_a_dataset_that_is_not_on_the_hub_is_named(hub):
     assert "no dataset some-org/none on the Hub" in refused("some-org/none", **hub.env())
 
