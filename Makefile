@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: setup demo test browser lint check bench clean
+.PHONY: setup demo test browser agents clients lint check bench clean
 
 setup: .venv/.installed
 
@@ -18,7 +18,7 @@ demo: setup  ## fine-tune a real model here, and validate the skills
 	$(BIN)/python -m skillpack rehearse --keep demo
 	$(BIN)/python -m skillpack validate skills/
 
-test: setup browser  ## every test, the slow ones too
+test: setup browser agents  ## every test, the slow ones too
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 # The local Hub's pages are tested in a real Chromium: installed where that is possible without asking.
@@ -28,11 +28,25 @@ browser:
 	     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
 	|| echo "no Chromium: install it, or set SKILLPACK_NO_BROWSER=1 to leave the tests of the web pages out" >&2
 
+# The agents that load the skills, at pinned versions: 1.3 GB of npm packages, without which tests/clients fails.
+CLIENTS := tests/clients/node_modules/.installed
+agents: $(CLIENTS)
+$(CLIENTS): tests/clients/package.json
+	@if [ -n "$$SKILLPACK_NO_CLIENTS" ]; then exit 0; fi; \
+	command -v npm >/dev/null || { echo "no npm: install Node.js 20 or newer, or set SKILLPACK_NO_CLIENTS=1 to leave the tests of the agents out" >&2; exit 1; }; \
+	cd tests/clients && npm install --silent --ignore-scripts --no-package-lock --no-audit --no-fund \
+	&& (cd node_modules/@anthropic-ai/claude-code && node install.cjs) && (cd node_modules/opencode-ai && node postinstall.mjs) >/dev/null \
+	&& touch node_modules/.installed
+
+clients: setup agents  ## the pack in every real agent
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q tests/clients
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m skillpack sync --check
+	$(BIN)/python -m skillpack manifest --check
 	$(BIN)/python -m skillpack validate --strict skills/
 
 check: lint test  ## what CI runs
