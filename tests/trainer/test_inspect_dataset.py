@@ -459,6 +459,11 @@ def test_an_unreachable_hub_is_told_at_once():
     assert time.perf_counter() - started < 10  # `datasets` alone retries for half a minute
 
 
+def test_offline_a_dataset_that_is_not_cached_is_told_to_be_out_of_reach(tmp_path):
+    message = refused("some-org/some-data", code=3, HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
+    assert "some-org/some-data" in message and "unset HF_HUB_OFFLINE" in message
+
+
 def test_a_name_that_is_neither_a_file_nor_a_hub_id_is_refused():
     assert "is no Hub id" in refused("a b/c?d")
 

@@ -72,13 +72,13 @@ def emit(document: dict) -> None:
     say(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, content: str | bytes) -> None:
     """Writes beside `path` and renames, so that a reader sees the old file or the new one, never a half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
@@ -632,6 +632,8 @@ def open_splits(name: str, config: str | None, revision: str | None):
             raise Failure(f"the Hub did not answer for {name}: {error}", fix) from None
     try:
         return dict(datasets.load_dataset(name, config, revision=revision, streaming=True)), revision
+    except ConnectionError as error:
+        raise Failure(str(error), "unset HF_HUB_OFFLINE, check the network, or give a local file") from None
     except (ValueError, OSError, RuntimeError) as error:  # unknown config (the message lists them), no data files
         text = str(error).strip()
         raise Failure(f"{name}: {text}", "choose with --config, or give a file", EXIT_USAGE) from None
