@@ -122,10 +122,14 @@ def verdict_of(metrics: dict) -> str:
     """How the tuned model stands to its base by {name: metric}, and no more than the intervals allow."""
     names: dict = {"better": [], "worse": [], "not shown to differ": []}
     for name, metric in metrics.items():
-        names[standing(metric)].append(name.replace("_", " "))
+        names[standing(metric)].append(name)
     openings = {"better": "better than its base on", "worse": "worse than its base on"}
-    parts = [f"{openings.get(kind, kind + ' on')} {' and '.join(found)}" for kind, found in names.items() if found]
+    parts = [f"{openings.get(kind, kind + ' on')} {listed(found)}" for kind, found in names.items() if found]
     return ", and ".join(parts)
+
+
+def listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 # endregion skillpack:verdict
