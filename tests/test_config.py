@@ -36,9 +36,9 @@ BOTH = [(skill, slug, "warning") for skill in ("one", "two") for slug in ("field
 SPEC = [one for one in BOTH if one[1] == "field-of-client"]
 
 
-def test_without_settings_the_rules_of_the_specification_take_part(capsys: pytest.CaptureFixture[str]) -> None:
-    assert found(capsys) == SPEC
-    assert found(capsys, "--profile", "recommended") == BOTH
+def test_without_settings_the_recommended_rules_take_part(capsys: pytest.CaptureFixture[str]) -> None:
+    assert found(capsys) == BOTH
+    assert found(capsys, "--profile", "spec") == SPEC
 
 
 @pytest.mark.parametrize("name", ["skillpack.toml", "pyproject.toml"])

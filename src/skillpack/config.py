@@ -1,6 +1,6 @@
 """Settings of a validation: `skillpack.toml`, or `[tool.skillpack]` in pyproject.toml, and what follows from them.
 
-profile = "recommended"            # spec, the default: what the specification says; strict: everything
+profile = "recommended"            # the default; spec: what the specification says; strict: everything
 select = ["name-format"]           # only these rules
 ignore = ["shebang"]               # not these
 exclude = ["vendor/**"]            # skills and files whose findings are left out
@@ -33,7 +33,7 @@ _LISTS = ("select", "ignore", "exclude")
 class Settings(NamedTuple):
     """What a user asks for."""
 
-    profile: str = "spec"
+    profile: str = "recommended"
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ def _settings(table: Any, name: str, slugs: set[str]) -> Settings:
     for key in table:
         if key not in known:
             raise UsageFailure(f"{name}: there is no setting {key!r}; there are {', '.join(sorted(known))}")
-    profile = table.get("profile", "spec")
+    profile = table.get("profile", "recommended")
     if profile not in PROFILES:
         raise UsageFailure(f"{name}: profile is one of {', '.join(PROFILES)}")
     select, ignore, exclude = (_strings(table.get(key, []), f"{name}: {key}") for key in _LISTS)

@@ -18,6 +18,7 @@ from skillpack.skill import Skill
 
 FIX = "write the code as code"
 RUNNERS = ("exec", "eval", "compile")
+RUN = r"(?<![\w.])(?:exec|eval|compile)\s*\("
 DECODERS = frozenset(
     {
         "b64decode",
@@ -39,7 +40,7 @@ SHELL = r"\bbase64\s+(-d|--decode|-D)\b[^|]*\|\s*(sudo\s+)?(ba|z|da)?sh\b|\beval
 def check(skill: Skill) -> Iterator[Finding]:
     """exec and eval of what a decoder returns, and the same in a shell."""
     for script in skill.scripts:
-        if not any(word in script.text for word in DECODERS):
+        if not any(word in script.text for word in DECODERS) or re.search(RUN, script.text) is None:
             continue
         for name, call in script.calls:
             if name not in RUNNERS or not isinstance(call.func, ast.Name):

@@ -15,6 +15,7 @@ from skillpack.rules import rule
 from skillpack.skill import Skill
 
 NAME = "trust_remote_code"
+GIVEN = rf"{NAME}\s*=\s*True"
 MESSAGE = "`trust_remote_code` runs whatever code the model's repository holds"
 FIX = "leave it out, or pin `revision` to a commit that was read"
 
@@ -23,7 +24,7 @@ FIX = "leave it out, or pin `revision` to a commit that was read"
 def check(skill: Skill) -> Iterator[Finding]:
     """The argument set to True in Python, in scripts and in fences."""
     for script in skill.scripts:
-        for _, call in script.calls if NAME in script.text else ():
+        for _, call in script.calls if re.search(GIVEN, script.text) else ():
             for given in call.keywords:
                 if given.arg == NAME and isinstance(given.value, ast.Constant) and given.value.value is True:
                     yield Finding(MESSAGE, FIX, line=given.lineno, column=given.col_offset + 1, path=script.path)
