@@ -228,6 +228,7 @@ def read_json(model_id: str, revision: str | None, name: str, required: bool = T
     else:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+        from huggingface_hub.errors import LocalEntryNotFoundError  # fmt: skip
 
         try:
             path = Path(hf_hub_download(model_id, name, revision=revision))
@@ -239,6 +240,11 @@ def read_json(model_id: str, revision: str | None, name: str, required: bool = T
                 "check the id; set HF_TOKEN for a private one",
                 EXIT_USAGE,
             ) from None
+        except LocalEntryNotFoundError:  # offline, and not in the cache
+            if required:
+                fix = "unset HF_HUB_OFFLINE, check the network, or give a folder"
+                raise Failure(f"the Hub cannot be reached for {model_id}, and the cache has no {name}", fix) from None
+            path = Path(os.devnull) / name
         except EntryNotFoundError:
             path = Path(os.devnull) / name
         except (HfHubHTTPError, OSError) as error:
