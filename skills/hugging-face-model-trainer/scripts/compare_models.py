@@ -1330,7 +1330,7 @@ def pretrained(model: dict, settings: dict, kind=None, **more: object):
 
     whole = kind.from_pretrained(base["id"], revision=base.get("revision"), dtype=dtype, **more)
     adapted = PeftModel.from_pretrained(whole, place_of(model), revision=model.get("revision"), is_trainable=True)
-    return adapted if settings["lora"] else adapted.merge_and_unload()
+    return adapted if settings.get("lora") else adapted.merge_and_unload()
 
 
 def place_of(model: dict) -> str:
@@ -1951,9 +1951,8 @@ def not_shown(document: dict) -> str:
     beyond = [f"{len(document['tasks'])} task{'s' * (len(document['tasks']) > 1)}"] if document["tasks"] else []
     beyond += [f"{document['probes']['rows']} probes"] if document["probes"] else []
     return (
-        "This does not show how the models do on other prompts and tasks than these"
-        + (f" (beyond the data's own: {listed(beyond)})" if beyond else ", or whether something else was lost")
-        + ", whether people would prefer the answers, or what training with another seed would give."
+        f"This does not show how the models do on prompts and tasks beyond {listed(['the held-out rows', *beyond])}, "
+        "what else was lost, whether people would prefer the answers, or what training with another seed would give."
     )
 
 
