@@ -356,22 +356,26 @@ def test_each_estimate_says_what_it_rests_on(job):
     assert "nothing is measured on T4" in job("Qwen3-0.6B")["estimate"]["rests_on"]
 
 
-def test_the_launch_is_plain_accelerate_or_torchrun(job):
+def test_the_launch_is_plain_or_torchrun(job):
     assert job("Qwen3-8B")["launch"]["command"][0] == "python"
-    several = job("Llama-3.1-70B")["launch"]
-    assert several["command"][:2] == ["accelerate", "launch"]
-    assert several["environment"]["FSDP_VERSION"] == "2"
+    several = job("Llama-3.1-70B")
+    assert several["launch"]["command"][:4] == ["torchrun", "--standalone", "--nproc-per-node", "2"]
+    assert several["hardware"]["strategy"] == "fsdp2"
     nodes = job("Llama-3.1-70B", "--nodes", "2", "--flavor", "h200x8")["launch"]
     assert nodes["command"][:5] == ["torchrun", "--nnodes", "2", "--nproc-per-node", "8"]
-    assert nodes["environment"]["ACCELERATE_USE_FSDP"] == "true"
 
 
-def test_the_launch_command_is_one_that_accelerate_accepts(job):
-    from accelerate.commands.launch import launch_command_parser
+@pytest.mark.parametrize("more", [(), ("--nodes", "2", "--flavor", "h200x8")], ids=["GPUs", "nodes"])
+def test_the_launch_command_is_one_that_torchrun_accepts(job, more):
+    from torch.distributed.run import parse_args
 
-    words = job("Llama-3.1-70B")["launch"]["command"][2:]
-    parsed = launch_command_parser().parse_args(words)
-    assert (parsed.use_fsdp, parsed.num_processes, parsed.fsdp_version) == (True, 2, "2")
+    plan = job("Llama-3.1-70B", *more)
+    words = [word.replace("$NODE_RANK", "1") for word in plan["launch"]["command"]]
+    parsed = parse_args(words[1:])
+    assert int(parsed.nnodes.split(":")[0]) * int(parsed.nproc_per_node) == (
+        plan["hardware"]["gpus"] * plan["hardware"]["nodes"]
+    )
+    assert parsed.training_script == "train_sft.py"
 
 
 def test_prices_are_live_where_the_hub_answers_and_the_plan_says_so(hub: LocalHub, report, tmp_path):

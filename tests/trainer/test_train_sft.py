@@ -116,7 +116,7 @@ def test_past_its_budget_a_run_ends_well_and_is_scored(tmp_path, plan, script):
 
 
 def test_a_stopped_run_is_scored_as_it_is_with_finish(tmp_path, plan, script):
-    path = plan(steps=100_000, deadline_seconds=1)
+    path = plan(steps=100_000, deadline_seconds=1, warmup_steps=0)
     assert script("train_sft.py", "--plan", path, "--finish").returncode == 2, "there is nothing to finish with"
     assert script("train_sft.py", "--plan", path).returncode == 3
     stopped = log_steps(tmp_path)[-1]

@@ -992,40 +992,21 @@ def training_rows(report: dict) -> int:
     return max(1, round(total * (1 - (report["split"]["fraction"] if report["split"]["key"] != "given" else 0))))
 
 
-def launch_of(hardware: dict, settings: dict, method: str) -> dict:
+def launch_of(hardware: dict, method: str) -> dict:
     """How the training script is started on this hardware: words of a command, and its environment.
 
-    One process runs it plainly; several on one machine by `accelerate launch`; several machines by torchrun, the
-    first of them the meeting point under its alias in the network group. FSDP2 is asked for by accelerate's
-    environment, so that both launchers start the same.
+    One process runs it plainly, several by torchrun; of several machines the first is the meeting point, under its
+    alias in the network group. Whether the model is cut over the processes the script reads in the plan.
     """
-    script = [f"train_{method}.py", "--plan", "plan.json"]
-    world, environment = hardware["gpus"] * hardware["nodes"], {}
-    if hardware["strategy"] == "fsdp2":
-        environment = {
-            "ACCELERATE_USE_FSDP": "true",
-            "FSDP_VERSION": "2",
-            "FSDP_RESHARD_AFTER_FORWARD": "true",
-            "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
-            "FSDP_CPU_RAM_EFFICIENT_LOADING": "true",
-            "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT",
-        }
-    if world == 1:
-        return {"command": ["python", *script], "environment": {}}
+    script, gpus = [f"train_{method}.py", "--plan", "plan.json"], str(hardware["gpus"])
     if hardware["nodes"] > 1:
-        words = ["torchrun", "--nnodes", str(hardware["nodes"]), "--nproc-per-node", str(hardware["gpus"]),
-                 "--node-rank", "$NODE_RANK", "--master-addr", "${HF_NETWORK_GROUP_PREFIX}head",
-                 "--master-port", "29500"]  # fmt: skip
-        return {"command": [*words, *script], "environment": environment}
-    words = ["accelerate", "launch", "--num_machines", "1", "--num_processes", str(world),
-             "--mixed_precision", settings["precision"] if settings["precision"] != "fp32" else "no"]  # fmt: skip
-    if hardware["strategy"] == "fsdp2":
-        words += ["--use_fsdp", "--fsdp_version", "2", "--fsdp_reshard_after_forward", "true",
-                  "--fsdp_auto_wrap_policy", "TRANSFORMER_BASED_WRAP", "--fsdp_cpu_ram_efficient_loading", "true",
-                  "--fsdp_state_dict_type", "SHARDED_STATE_DICT"]  # fmt: skip
+        words = ["torchrun", "--nnodes", str(hardware["nodes"]), "--nproc-per-node", gpus, "--node-rank", "$NODE_RANK",
+                 "--master-addr", "${HF_NETWORK_GROUP_PREFIX}head", "--master-port", "29500"]  # fmt: skip
+    elif hardware["gpus"] > 1:
+        words = ["torchrun", "--standalone", "--nproc-per-node", gpus]
     else:
-        words += ["--multi_gpu"]
-    return {"command": [*words, *script], "environment": environment}
+        words = ["python"]
+    return {"command": [*words, *script], "environment": {}}
 
 
 # --- what is shown --------------------------------------------------------------------------------------------------
@@ -1083,17 +1064,12 @@ def run_name(model_id: str, dataset_id: str, method: str) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", "-".join(parts).lower()).strip("-._")[:90]
 
 
-def script_warnings(method: str, hardware: dict, settings: dict) -> list[str]:
-    """What the plan asks for and the training script beside this one does not do."""
+def script_warnings(method: str) -> list[str]:
+    """A method that is planned, and has no training script beside this one."""
     script = Path(__file__).resolve().parent / f"train_{method}.py"
     if not script.is_file():
         return [f"this skill has no {script.name}: take mapping, split and settings from the plan into your own script"]
-    text, warnings = script.read_text(encoding="utf-8"), []
-    if settings.get("quantization") and "quantization" not in text:
-        warnings.append(f"{script.name} does not load 4-bit weights: it would take the memory of LoRA")
-    if hardware["strategy"] == "fsdp2" and "FSDP" not in text.upper():
-        warnings.append(f"{script.name} loads the whole model on each GPU first: it needs a change to run under FSDP2")
-    return warnings
+    return []
 
 
 def load_warnings(hardware: dict) -> list[str]:
@@ -1112,7 +1088,8 @@ def next_step(plan: dict, out: Path) -> str:
     if not (scripts / f"train_{plan['method']}.py").is_file():
         return "your own training script, by the plan's mapping, split and settings"
     if plan["hardware"]["where"] == "local":
-        return f"python scripts/train_{plan['method']}.py --plan {out}"
+        words = plan["launch"]["command"]
+        return f"{' '.join(words[: words.index('--plan') - 1])} scripts/train_{plan['method']}.py --plan {out}"
     if (scripts / "submit_run.py").is_file():
         return f"python scripts/submit_run.py --plan {out}"
     return f"hf jobs uv run --flavor {plan['hardware']['flavor']} scripts/train_{plan['method']}.py --plan {out}"
@@ -1205,7 +1182,7 @@ def main(argv: list[str]) -> int:
         warnings.append(f"the run needs {estimate['disk_gb']:.1f} GB of disk and {free:.1f} GB are free there")
     if hardware["where"] == "local" and estimate["memory_gb"] * MARGIN > 0.9 * hardware["memory_gb"]:
         warnings.append("memory is tight: close other programs, or plan again with a lower --max-memory-gb")
-    warnings += script_warnings(method, hardware, settings) + load_warnings(hardware)
+    warnings += script_warnings(method) + load_warnings(hardware)
     if method == "grpo":
         settings["rewards"] = args.reward
         if not args.reward:
@@ -1228,7 +1205,7 @@ def main(argv: list[str]) -> int:
         "hardware": hardware,
         "settings": settings,
         "estimate": estimate,
-        "launch": launch_of(hardware, settings, method),
+        "launch": launch_of(hardware, method),
         "choices": choices,
         "warnings": warnings + report.get("warnings", []),
     }

@@ -610,9 +610,14 @@ def run_here(plan: dict, args, document: dict, path: Path) -> int:
     """Trains on this machine in the foreground; the exit code is the training script's."""
     from importlib.util import find_spec
 
-    script = str(training_script(plan))
+    script, gpus = training_script(plan), int(plan["hardware"].get("gpus") or 1)
     uv = shutil.which("uv")
-    python = [uv, "run", script] if uv and not find_spec("trl") else [sys.executable, script]
+    python = [sys.executable, str(script)]
+    if gpus > 1:
+        torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(gpus)]
+        python = [sys.executable, *torchrun, str(script)]
+    elif uv and not find_spec("trl"):
+        python = [uv, "run", str(script)]
     words = ["--plan", str(args.plan), "--out", document["run_folder"], *passed_on(plan, args)]
     process = subprocess.Popen([*python, *words], stdout=sys.stderr)
     write_artifact(path, {**document, "state": "submitted", "pid": process.pid})

@@ -8,6 +8,8 @@
 #   "trackio>=0.43,<1",
 #   "jsonschema>=4.21,<5",
 #   "torch>=2.8,<3",
+#   "accelerate>=1.15,<2",
+#   "bitsandbytes>=0.50,<1; sys_platform == 'linux'",
 # ]
 # ///
 """Supervised fine-tuning (SFT) by a plan: train, resume, and score base and tuned on the same held-out rows.
@@ -554,6 +556,126 @@ def score_answer(model, tokenizer, row: dict, choices: list[str], settings: dict
 
 # endregion skillpack:answers
 
+# region skillpack:spread
+FIRST = os.environ.get("RANK", "0") == "0"  # of several processes, the one that writes the run's files
+
+
+def require_processes(plan: dict) -> None:
+    """Raises Failure unless there are as many processes as the plan has GPUs: its batch and its rate count on them.
+
+    One process on several GPUs would be worse than one GPU: the trainer would take torch's DataParallel.
+    """
+    hardware, started = plan["hardware"], int(os.environ.get("WORLD_SIZE", "1"))
+    planned = int(hardware.get("gpus") or 1) * int(hardware.get("nodes") or 1)
+    if started != planned:
+        command = " ".join(plan.get("launch", {}).get("command", ["python"]))
+        raise Failure(
+            f"the plan is for {planned} processes, and this is one of {started}",
+            f"start it by submit_run.py, or as the plan's launch.command says: {command}",
+            EXIT_USAGE,
+        )
+
+
+def several() -> bool:
+    """Whether this process is one of several that have met."""
+    import torch.distributed
+
+    return torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1
+
+
+def agreed(decide):
+    """What `decide()` gives in the first process, in all of them: files and clocks may differ between machines."""
+    if not several():
+        return decide()
+    import torch.distributed
+
+    answer = [decide() if FIRST else None]
+    torch.distributed.broadcast_object_list(answer)
+    return answer[0]
+
+
+def any_of(values: tuple) -> tuple:
+    """Each value as the first process has it in which it is not false, so that all stop and save at one step."""
+    if not several():
+        return values
+    import torch.distributed
+
+    everyone: list = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(everyone, values)
+    return tuple(next(filter(None, column), column[0]) for column in zip(*everyone, strict=True))
+
+
+def await_all() -> None:
+    """Returns when every process has come here."""
+    if several():
+        import torch.distributed
+
+        torch.distributed.barrier()
+
+
+def in_parts(plan: dict, rows, measure) -> list:
+    """What `measure(rows)` gives in the rows' order, each process having measured a part of them.
+
+    Under FSDP2 no process has a whole model, and all take part in the forward pass of every row.
+    """
+    if not several() or plan["hardware"].get("strategy") == "fsdp2":
+        return measure(rows)
+    import torch.distributed
+
+    world, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
+    parts: list = [None] * world
+    mine = range(rank * len(rows) // world, (rank + 1) * len(rows) // world)
+    torch.distributed.all_gather_object(parts, measure(rows.select(mine)))
+    return [score for part in parts for score in part]
+
+
+def once(path: Path, measure) -> None:
+    """Writes what `measure()` gives to `path`, unless it is there: a resumed run does not score the base again."""
+    if not agreed(path.is_file):
+        measured = measure()
+        if FIRST:
+            write_atomic(path, json.dumps(measured))
+
+
+def spread_arguments(plan: dict) -> dict:
+    """The TrainingArguments of FSDP2, or nothing.
+
+    Each process saves its piece of a checkpoint, and reads it again also when there are more or fewer of them.
+    Activations are recomputed by FSDP's own checkpointing: with the trainer's, each layer is gathered twice.
+    """
+    if plan["hardware"].get("strategy") != "fsdp2":
+        return {}
+    config = {"version": 2, "reshard_after_forward": True, "cpu_ram_efficient_loading": True,
+              "state_dict_type": "SHARDED_STATE_DICT",
+              "activation_checkpointing": plan["settings"]["activation_checkpointing"]}  # fmt: skip
+    return {"fsdp": True, "fsdp_config": config, "activation_checkpointing": False}
+
+
+def prepare_to_spread(plan: dict) -> None:
+    """To be called when TRL's arguments are made, and before the model is loaded.
+
+    The weights are then read by the first process of each machine alone, into memory beside the GPUs, and handed out.
+    """
+    if plan["hardware"].get("strategy") != "fsdp2":
+        return
+    os.environ |= {"ACCELERATE_USE_FSDP": "true", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}
+    if plan["settings"]["device"] == "cpu":
+        # accelerate takes FSDP up among GPUs only. torch does it among CPUs as well, which is how it is tested.
+        from accelerate import PartialState
+        from accelerate.utils import DistributedType
+
+        PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+
+
+def save_whole_model(trainer, folder: Path) -> None:
+    """Saves the model as one that `from_pretrained` reads; under FSDP2 the first process gathers it in its memory."""
+    if trainer.is_fsdp_enabled:
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+    trainer.save_model(str(folder))
+
+
+# endregion skillpack:spread
+
 # region skillpack:guard
 import math
 import shutil
@@ -561,12 +683,16 @@ import signal
 import time
 
 WHOLE = "whole"  # the file that is written into a checkpoint last: without it the checkpoint is a torso
-FIRST = os.environ.get("RANK", "0") == "0"  # of several processes, the one that writes the run's files
 BAD_STEPS = 3  # steps with a loss that is not a number before the run is stopped
 
 
-def run_guard(plan: dict, out: Path, mirror=None):
-    """The callback of a run: logs every step, saves by time, and watches the clock, the loss and signals.
+class NoTraining(Exception):
+    """The checkpoint is loaded, and --finish wants no step more."""
+
+
+def run_guard(plan: dict, out: Path, scores, mirror=None):
+    """The callback of a run: scores the base before the first step, logs every step, saves by time, and watches the
+    clock, the loss and signals.
 
     Two limits of time: past `budget_seconds` of training the run ends well, and is scored as it is (`cut_short`
     says so); `deadline_seconds` is the end of the machine's time, at which it saves and stops, as for a signal
@@ -600,8 +726,20 @@ def run_guard(plan: dict, out: Path, mirror=None):
                 write_atomic(log_file, "".join(line + "\n" for line in kept))
             self.trained = sum(json.loads(line)["seconds"] for line in kept)
 
+        def score_base(self, step: int) -> list:
+            if step:
+                raise Failure(
+                    f"{out / 'baseline.json'} is missing, and the model has been trained for {step} steps",
+                    "bring the file back, or begin anew with another --out",
+                )
+            return scores("base")
+
         def on_train_begin(self, args, state, control, **kwargs):
             self.keep_log(state.global_step)
+            # Here the model lies on its device, or in parts on several, and no step has changed it.
+            once(out / "baseline.json", lambda: self.score_base(state.global_step))
+            if self.cut_short:
+                raise NoTraining
             self.saved = self.stepped = time.monotonic()
             for number in (signal.SIGTERM, signal.SIGINT):
                 self.previous[number] = signal.signal(number, self._on_signal)
@@ -625,18 +763,19 @@ def run_guard(plan: dict, out: Path, mirror=None):
             self.trained += entry["seconds"]
             if budget and self.trained > budget and state.global_step < state.max_steps and not self.stopped:
                 self.cut_short = f"the budget of {budget:.0f} s of training"
-                control.should_training_stop = True
             if self.bad >= BAD_STEPS:
                 self.stopped = f"the loss was not a number for {BAD_STEPS} steps"
             elif deadline and now - self.started > deadline:
                 self.stopped = f"the deadline of {deadline:.0f} s"
-            control.should_training_stop = bool(self.stopped) or control.should_training_stop
             # Decided here and not at the step's end, where this step's loss is not known yet: a checkpoint of
             # weights that are not numbers would push a good one out.
-            due = self.stopped or now - self.saved > settings["save_seconds"]
-            control.should_save = bool(self.bad == 0 and due and state.global_step < state.max_steps)
+            due = now - self.saved > settings["save_seconds"]
+            self.stopped, self.cut_short, due = any_of((self.stopped, self.cut_short, due))
+            control.should_training_stop = bool(self.stopped or self.cut_short) or control.should_training_stop
+            control.should_save = bool(self.bad == 0 and (due or self.stopped) and state.global_step < state.max_steps)
 
         def on_save(self, args, state, control, **kwargs):
+            await_all()  # another process may still be writing its piece
             if FIRST:
                 (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
                 if mirror:
@@ -1174,7 +1313,9 @@ def smoke_plan(plan: dict) -> dict:
         settings["max_completion_length"] = min(16, settings.get("max_completion_length", 16))
     else:
         settings["batch_size"], settings["accumulation"] = min(2, settings["batch_size"]), 1
-    return {**plan, "model": {**plan["model"], "shrunken": True}, "settings": settings, "smoke": SMOKE_ROWS}
+    alone = {**plan["hardware"], "gpus": 1, "nodes": 1, "strategy": "single"}
+    cut_model = {**plan["model"], "shrunken": True}
+    return {**plan, "model": cut_model, "hardware": alone, "settings": settings, "smoke": SMOKE_ROWS}
 
 
 def shrunken_config(config):
@@ -1353,6 +1494,7 @@ def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
         raise Failure(f"the plan's method is {plan['method']!r}", f"run train_{plan['method']}.py", EXIT_USAGE)
     if args.smoke:
         return open_smoke(plan, args)
+    require_processes(plan)
     out = args.out or Path("runs") / plan["name"]
     if (out / "run.json").is_file():
         run = read_artifact(out / "run.json", "run")
@@ -1408,13 +1550,6 @@ def plan_sha256(plan: dict) -> str:
     return hashlib.sha256(json.dumps([plan[key] for key in ("model", "dataset", "settings")]).encode()).hexdigest()
 
 
-def once(path: Path, measure) -> list:
-    """What `measure()` gives, kept in `path`: a resumed run does not score the base model again."""
-    if not path.is_file():
-        write_atomic(path, json.dumps(measure()))
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def require_template(tokenizer, rows) -> None:
     """Raises Failure for rows that are conversations and a tokenizer that cannot write them as text."""
     if tokenizer.chat_template is None and any(isinstance(value, list) for value in rows[0].values()):
@@ -1441,13 +1576,13 @@ def train_guarded(trainer, guard, out: Path, args) -> None:
 
     Where memory runs out, the program begins anew with half the batch, and does not come back from here.
     """
-    checkpoint = last_whole_checkpoint(out / "checkpoints")
+    checkpoint = agreed(lambda: last_whole_checkpoint(out / "checkpoints"))
     if args.finish:
         if not checkpoint:
             raise Failure(f"{out} has no whole checkpoint to finish with", "train first", EXIT_USAGE)
-        take_weights(trainer, checkpoint)
-        guard.keep_log(trainer.state.global_step)
         guard.cut_short = "--finish"
+        with contextlib.suppress(NoTraining):
+            trainer.train(resume_from_checkpoint=str(checkpoint))
         guard.finish()
         return
     if checkpoint:
@@ -1502,30 +1637,17 @@ def try_longest(trainer) -> None:
     trainer.add_callback(LongestFirst())
 
 
-def take_weights(trainer, checkpoint: Path) -> None:
-    """Puts a checkpoint's weights and step into a trainer, without a step of training."""
-    from transformers import TrainerState
-
-    if (checkpoint / "adapter_config.json").is_file():
-        from peft import load_peft_weights, set_peft_model_state_dict
-
-        set_peft_model_state_dict(trainer.model, load_peft_weights(str(checkpoint)))
-    else:
-        saved = type(trainer.model).from_pretrained(checkpoint, dtype=trainer.model.dtype)
-        trainer.model.load_state_dict(saved.state_dict())
-    trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-
-
-def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
-    """Saves the model, writes run.json with the comparison that `measure()` makes, and says how it went.
+def finish_run(plan: dict, out: Path, args, trainer, guard, scores, compare) -> int:
+    """Saves the model, writes run.json with `compare(base, tuned)` of its scores, and says how it went.
 
     A run that a guard stopped keeps its checkpoints, has no comparison, and ends with a Failure.
     """
     if plan.get("smoke"):
-        return finish_smoke(plan, out, args, trainer, measure)
+        return finish_smoke(plan, out, args, trainer, scores)
+    if not guard.stopped:
+        save_whole_model(trainer, out / "model")
+        tuned = scores("tuned")
     if not FIRST:
-        if not guard.stopped:
-            trainer.save_model(str(out / "model"))  # every process takes part in gathering the weights
         return EXIT_FAILED if guard.stopped else EXIT_OK
     entries = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     logged = ("step", "loss", "learning_rate", "reward")
@@ -1546,9 +1668,8 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
         "comparison": None,
     }
     if not guard.stopped:
-        trainer.save_model(str(out / "model"))
         document["model_path"] = "model"
-        document["comparison"] = measure()
+        document["comparison"] = compare(json.loads((out / "baseline.json").read_text(encoding="utf-8")), tuned)
     document["seconds"] = time.monotonic() - guard.started
     document["peak_memory_gb"] = peak_memory_gb(plan["settings"]["device"])
     write_artifact(out / "run.json", document)
@@ -1588,10 +1709,10 @@ def publish_run(run: dict, out: Path, mirror) -> dict:
     return run
 
 
-def finish_smoke(plan: dict, out: Path, args, trainer, measure) -> int:
+def finish_smoke(plan: dict, out: Path, args, trainer, scores) -> int:
     """The end of --smoke: saves and scores as a run would, says what that has proved, and keeps nothing."""
     trainer.save_model(str(out / "model"))
-    measure()
+    scores("tuned")
     if not last_whole_checkpoint(out / "checkpoints"):
         raise Failure("no checkpoint was saved", "report this: it is a defect of the script")
     shown = {"plan": plan, "train_rows": len(trainer.train_dataset), "steps": trainer.state.global_step}
@@ -1615,13 +1736,35 @@ def require_disk(folder: Path, needed_gb: float) -> None:
         )
 
 
-def load_model(model: dict, settings: dict, kind=None, **more: object):
-    """The base model in the plan's precision, which TRL would load in float32; `kind` is AutoModelForCausalLM."""
+def load_model(plan: dict, kind=None, **more: object):
+    """The base model in the plan's precision, which TRL would load in float32; `kind` is AutoModelForCausalLM.
+
+    It is left where it was read to: TRL's trainer puts it on its device. Call it when TRL's arguments are made.
+    """
     from transformers import AutoModelForCausalLM
 
+    model, settings = plan["model"], plan["settings"]
+    prepare_to_spread(plan)
     if model.get("shrunken"):
         return shrunken_model(model, kind or AutoModelForCausalLM, **more)
+    if settings.get("quantization"):
+        more["quantization_config"] = four_bits(settings)
     return pretrained(model, settings, kind, **more)
+
+
+def four_bits(settings: dict):
+    """bitsandbytes' configuration of a base of 4-bit weights (QLoRA), multiplied in the plan's precision."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=settings["quantization"]["type"],
+        bnb_4bit_use_double_quant=settings["quantization"]["double"],
+        bnb_4bit_compute_dtype={"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[
+            settings["precision"]
+        ],
+    )
 
 
 def lora_config(settings: dict, task: str = "CAUSAL_LM"):
@@ -1633,8 +1776,9 @@ def lora_config(settings: dict, task: str = "CAUSAL_LM"):
     return LoraConfig(task_type=task, bias="none", **settings["lora"])
 
 
-def trainer_arguments(settings: dict, out: Path) -> dict:
+def trainer_arguments(plan: dict, out: Path) -> dict:
     """The TrainingArguments that every method shares, each spelled out where a default would lose work."""
+    settings = plan["settings"]
     batch = batch_of(settings, out)
     return {
         "output_dir": str(out / "checkpoints"),
@@ -1656,6 +1800,7 @@ def trainer_arguments(settings: dict, out: Path) -> dict:
         "seed": settings["seed"],
         "dataloader_pin_memory": settings["device"] == "cuda",
         "disable_tqdm": False,
+        **spread_arguments(plan),
     }
 
 
@@ -1704,32 +1849,31 @@ def main(argv: list[str]) -> int:
     from trl import SFTConfig, SFTTrainer
 
     torch.manual_seed(settings["seed"])
-    model = load_model(plan["model"], settings).to(settings["device"])
+    with trl_settings():
+        arguments = SFTConfig(
+            **trainer_arguments(plan, out),
+            **loss_fields,
+            max_length=settings["max_length"],
+            packing=settings["packing"],
+        )
+    model = load_model(plan)
 
     def scores(what: str) -> list[dict]:
-        return scored(
-            test_rows,
-            f"scoring the {what} model",
-            lambda row: score_answer(model, tokenizer, row, choices, settings),
-        )
+        return in_parts(plan, test_rows, lambda rows: scored(
+            rows, f"scoring the {what} model",
+            lambda row: score_answer(trainer.model, tokenizer, row, choices, settings),
+        ))  # fmt: skip
 
-    base = once(out / "baseline.json", lambda: scores("base"))
-    guard = run_guard(plan, out, args.mirror)
+    guard = run_guard(plan, out, scores, args.mirror)
     with trl_settings():
         trainer = SFTTrainer(
             model=model,
-            args=SFTConfig(
-                **trainer_arguments(settings, out),
-                **loss_fields,
-                max_length=settings["max_length"],
-                packing=settings["packing"],
-            ),
+            args=arguments,
             train_dataset=train_rows,
             processing_class=tokenizer,
             peft_config=lora_config(settings),
             callbacks=[guard],
         )
-    model = trainer.model
     kept = len(trainer.train_dataset)  # TRL leaves out rows in which, once cut, no token carries loss
     if kept < len(train_rows):
         log(f"warning: in {len(train_rows) - kept} rows no token carries loss within {settings['max_length']} tokens")
@@ -1742,7 +1886,7 @@ def main(argv: list[str]) -> int:
     train_guarded(trainer, guard, out, args)
     metrics = {"loss": "lower"} | ({"accuracy": "higher"} if choices else {})
     return finish_run(
-        plan, out, args, trainer, guard, lambda: compare_scores(base, scores("tuned"), metrics, choices=choices)
+        plan, out, args, trainer, guard, scores, lambda *both: compare_scores(*both, metrics, choices=choices)
     )
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from skillpack.kit.script import Failure, log, write_atomic
+from skillpack.kit.spread import FIRST, any_of, await_all, once
 
 # region skillpack:guard
 import math
@@ -16,12 +17,16 @@ import signal
 import time
 
 WHOLE = "whole"  # the file that is written into a checkpoint last: without it the checkpoint is a torso
-FIRST = os.environ.get("RANK", "0") == "0"  # of several processes, the one that writes the run's files
 BAD_STEPS = 3  # steps with a loss that is not a number before the run is stopped
 
 
-def run_guard(plan: dict, out: Path, mirror=None):
-    """The callback of a run: logs every step, saves by time, and watches the clock, the loss and signals.
+class NoTraining(Exception):
+    """The checkpoint is loaded, and --finish wants no step more."""
+
+
+def run_guard(plan: dict, out: Path, scores, mirror=None):
+    """The callback of a run: scores the base before the first step, logs every step, saves by time, and watches the
+    clock, the loss and signals.
 
     Two limits of time: past `budget_seconds` of training the run ends well, and is scored as it is (`cut_short`
     says so); `deadline_seconds` is the end of the machine's time, at which it saves and stops, as for a signal
@@ -55,8 +60,20 @@ def run_guard(plan: dict, out: Path, mirror=None):
                 write_atomic(log_file, "".join(line + "\n" for line in kept))
             self.trained = sum(json.loads(line)["seconds"] for line in kept)
 
+        def score_base(self, step: int) -> list:
+            if step:
+                raise Failure(
+                    f"{out / 'baseline.json'} is missing, and the model has been trained for {step} steps",
+                    "bring the file back, or begin anew with another --out",
+                )
+            return scores("base")
+
         def on_train_begin(self, args, state, control, **kwargs):
             self.keep_log(state.global_step)
+            # Here the model lies on its device, or in parts on several, and no step has changed it.
+            once(out / "baseline.json", lambda: self.score_base(state.global_step))
+            if self.cut_short:
+                raise NoTraining
             self.saved = self.stepped = time.monotonic()
             for number in (signal.SIGTERM, signal.SIGINT):
                 self.previous[number] = signal.signal(number, self._on_signal)
@@ -80,18 +97,19 @@ def run_guard(plan: dict, out: Path, mirror=None):
             self.trained += entry["seconds"]
             if budget and self.trained > budget and state.global_step < state.max_steps and not self.stopped:
                 self.cut_short = f"the budget of {budget:.0f} s of training"
-                control.should_training_stop = True
             if self.bad >= BAD_STEPS:
                 self.stopped = f"the loss was not a number for {BAD_STEPS} steps"
             elif deadline and now - self.started > deadline:
                 self.stopped = f"the deadline of {deadline:.0f} s"
-            control.should_training_stop = bool(self.stopped) or control.should_training_stop
             # Decided here and not at the step's end, where this step's loss is not known yet: a checkpoint of
             # weights that are not numbers would push a good one out.
-            due = self.stopped or now - self.saved > settings["save_seconds"]
-            control.should_save = bool(self.bad == 0 and due and state.global_step < state.max_steps)
+            due = now - self.saved > settings["save_seconds"]
+            self.stopped, self.cut_short, due = any_of((self.stopped, self.cut_short, due))
+            control.should_training_stop = bool(self.stopped or self.cut_short) or control.should_training_stop
+            control.should_save = bool(self.bad == 0 and (due or self.stopped) and state.global_step < state.max_steps)
 
         def on_save(self, args, state, control, **kwargs):
+            await_all()  # another process may still be writing its piece
             if FIRST:
                 (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
                 if mirror:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from skillpack.kit.guard import FIRST, WHOLE, whole_checkpoints
+from skillpack.kit.guard import WHOLE, whole_checkpoints
 from skillpack.kit.publish import on_hub, sign_in_to_push
 from skillpack.kit.script import Failure, log
+from skillpack.kit.spread import FIRST
 
 # region skillpack:mirror
 import threading

@@ -29,7 +29,9 @@ def smoke_plan(plan: dict) -> dict:
         settings["max_completion_length"] = min(16, settings.get("max_completion_length", 16))
     else:
         settings["batch_size"], settings["accumulation"] = min(2, settings["batch_size"]), 1
-    return {**plan, "model": {**plan["model"], "shrunken": True}, "settings": settings, "smoke": SMOKE_ROWS}
+    alone = {**plan["hardware"], "gpus": 1, "nodes": 1, "strategy": "single"}
+    cut_model = {**plan["model"], "shrunken": True}
+    return {**plan, "model": cut_model, "hardware": alone, "settings": settings, "smoke": SMOKE_ROWS}
 
 
 def shrunken_config(config):

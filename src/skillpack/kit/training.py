@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 from skillpack.kit.guard import (
-    FIRST, batch_of, begin_anew, halve_batch, last_whole_checkpoint, out_of_memory, peak_memory_gb,
+    NoTraining, batch_of, begin_anew, halve_batch, last_whole_checkpoint, out_of_memory, peak_memory_gb,
 )  # fmt: skip
 from skillpack.kit.mirror import start_mirror
 from skillpack.kit.publish import push_run, require_push, require_namespace_to_push, sign_in_to_push
@@ -30,6 +30,9 @@ from skillpack.kit.script import (
     write_artifact,
     write_atomic,
 )
+from skillpack.kit.spread import (
+    FIRST, agreed, prepare_to_spread, require_processes, save_whole_model, spread_arguments,
+)  # fmt: skip
 from skillpack.kit.smoke import shrunken_model, smoke_plan, smoke_result
 
 # region skillpack:training
@@ -62,6 +65,7 @@ def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
         raise Failure(f"the plan's method is {plan['method']!r}", f"run train_{plan['method']}.py", EXIT_USAGE)
     if args.smoke:
         return open_smoke(plan, args)
+    require_processes(plan)
     out = args.out or Path("runs") / plan["name"]
     if (out / "run.json").is_file():
         run = read_artifact(out / "run.json", "run")
@@ -117,13 +121,6 @@ def plan_sha256(plan: dict) -> str:
     return hashlib.sha256(json.dumps([plan[key] for key in ("model", "dataset", "settings")]).encode()).hexdigest()
 
 
-def once(path: Path, measure) -> list:
-    """What `measure()` gives, kept in `path`: a resumed run does not score the base model again."""
-    if not path.is_file():
-        write_atomic(path, json.dumps(measure()))
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def require_template(tokenizer, rows) -> None:
     """Raises Failure for rows that are conversations and a tokenizer that cannot write them as text."""
     if tokenizer.chat_template is None and any(isinstance(value, list) for value in rows[0].values()):
@@ -150,13 +147,13 @@ def train_guarded(trainer, guard, out: Path, args) -> None:
 
     Where memory runs out, the program begins anew with half the batch, and does not come back from here.
     """
-    checkpoint = last_whole_checkpoint(out / "checkpoints")
+    checkpoint = agreed(lambda: last_whole_checkpoint(out / "checkpoints"))
     if args.finish:
         if not checkpoint:
             raise Failure(f"{out} has no whole checkpoint to finish with", "train first", EXIT_USAGE)
-        take_weights(trainer, checkpoint)
-        guard.keep_log(trainer.state.global_step)
         guard.cut_short = "--finish"
+        with contextlib.suppress(NoTraining):
+            trainer.train(resume_from_checkpoint=str(checkpoint))
         guard.finish()
         return
     if checkpoint:
@@ -211,30 +208,17 @@ def try_longest(trainer) -> None:
     trainer.add_callback(LongestFirst())
 
 
-def take_weights(trainer, checkpoint: Path) -> None:
-    """Puts a checkpoint's weights and step into a trainer, without a step of training."""
-    from transformers import TrainerState
-
-    if (checkpoint / "adapter_config.json").is_file():
-        from peft import load_peft_weights, set_peft_model_state_dict
-
-        set_peft_model_state_dict(trainer.model, load_peft_weights(str(checkpoint)))
-    else:
-        saved = type(trainer.model).from_pretrained(checkpoint, dtype=trainer.model.dtype)
-        trainer.model.load_state_dict(saved.state_dict())
-    trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-
-
-def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
-    """Saves the model, writes run.json with the comparison that `measure()` makes, and says how it went.
+def finish_run(plan: dict, out: Path, args, trainer, guard, scores, compare) -> int:
+    """Saves the model, writes run.json with `compare(base, tuned)` of its scores, and says how it went.
 
     A run that a guard stopped keeps its checkpoints, has no comparison, and ends with a Failure.
     """
     if plan.get("smoke"):
-        return finish_smoke(plan, out, args, trainer, measure)
+        return finish_smoke(plan, out, args, trainer, scores)
+    if not guard.stopped:
+        save_whole_model(trainer, out / "model")
+        tuned = scores("tuned")
     if not FIRST:
-        if not guard.stopped:
-            trainer.save_model(str(out / "model"))  # every process takes part in gathering the weights
         return EXIT_FAILED if guard.stopped else EXIT_OK
     entries = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     logged = ("step", "loss", "learning_rate", "reward")
@@ -255,9 +239,8 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, measure) -> int:
         "comparison": None,
     }
     if not guard.stopped:
-        trainer.save_model(str(out / "model"))
         document["model_path"] = "model"
-        document["comparison"] = measure()
+        document["comparison"] = compare(json.loads((out / "baseline.json").read_text(encoding="utf-8")), tuned)
     document["seconds"] = time.monotonic() - guard.started
     document["peak_memory_gb"] = peak_memory_gb(plan["settings"]["device"])
     write_artifact(out / "run.json", document)
@@ -297,10 +280,10 @@ def publish_run(run: dict, out: Path, mirror) -> dict:
     return run
 
 
-def finish_smoke(plan: dict, out: Path, args, trainer, measure) -> int:
+def finish_smoke(plan: dict, out: Path, args, trainer, scores) -> int:
     """The end of --smoke: saves and scores as a run would, says what that has proved, and keeps nothing."""
     trainer.save_model(str(out / "model"))
-    measure()
+    scores("tuned")
     if not last_whole_checkpoint(out / "checkpoints"):
         raise Failure("no checkpoint was saved", "report this: it is a defect of the script")
     shown = {"plan": plan, "train_rows": len(trainer.train_dataset), "steps": trainer.state.global_step}
@@ -324,13 +307,35 @@ def require_disk(folder: Path, needed_gb: float) -> None:
         )
 
 
-def load_model(model: dict, settings: dict, kind=None, **more: object):
-    """The base model in the plan's precision, which TRL would load in float32; `kind` is AutoModelForCausalLM."""
+def load_model(plan: dict, kind=None, **more: object):
+    """The base model in the plan's precision, which TRL would load in float32; `kind` is AutoModelForCausalLM.
+
+    It is left where it was read to: TRL's trainer puts it on its device. Call it when TRL's arguments are made.
+    """
     from transformers import AutoModelForCausalLM
 
+    model, settings = plan["model"], plan["settings"]
+    prepare_to_spread(plan)
     if model.get("shrunken"):
         return shrunken_model(model, kind or AutoModelForCausalLM, **more)
+    if settings.get("quantization"):
+        more["quantization_config"] = four_bits(settings)
     return pretrained(model, settings, kind, **more)
+
+
+def four_bits(settings: dict):
+    """bitsandbytes' configuration of a base of 4-bit weights (QLoRA), multiplied in the plan's precision."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=settings["quantization"]["type"],
+        bnb_4bit_use_double_quant=settings["quantization"]["double"],
+        bnb_4bit_compute_dtype={"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[
+            settings["precision"]
+        ],
+    )
 
 
 def lora_config(settings: dict, task: str = "CAUSAL_LM"):
@@ -342,8 +347,9 @@ def lora_config(settings: dict, task: str = "CAUSAL_LM"):
     return LoraConfig(task_type=task, bias="none", **settings["lora"])
 
 
-def trainer_arguments(settings: dict, out: Path) -> dict:
+def trainer_arguments(plan: dict, out: Path) -> dict:
     """The TrainingArguments that every method shares, each spelled out where a default would lose work."""
+    settings = plan["settings"]
     batch = batch_of(settings, out)
     return {
         "output_dir": str(out / "checkpoints"),
@@ -365,6 +371,7 @@ def trainer_arguments(settings: dict, out: Path) -> dict:
         "seed": settings["seed"],
         "dataloader_pin_memory": settings["device"] == "cuda",
         "disable_tqdm": False,
+        **spread_arguments(plan),
     }
 
 
