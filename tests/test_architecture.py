@@ -20,15 +20,35 @@ ORDER = [
         "markdown",
         "scripts",
         "skill",
+        "edits",
         "suppress",
         "rules",
         "checker",
+        "workers",
         "config",
+        "clients",
         "reports",
         "listing",
+        "pages",
+        "library",
     ),
-    *("archive", "catalog", "targets", "kit", "signing", "manifests", "verify", "hub", "samples", "rehearsal"),
-    *("cli", "__main__"),
+    *(
+        "archive",
+        "catalog",
+        "targets",
+        "kit",
+        "fixes",
+        "baseline",
+        "changed",
+        "scaffold",
+        "signing",
+        "manifests",
+        "verify",
+        "hub",
+        "samples",
+        "rehearsal",
+    ),
+    *("cli", "start", "__main__"),
 ]
 
 
@@ -66,8 +86,8 @@ def test_this_test_sees_an_import_that_goes_the_wrong_way(tmp_path: Path, monkey
     monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
     (tmp_path / "rules").mkdir()
     path = tmp_path / "rules" / "bad.py"
-    path.write_text("def f():\n    from skillpack.reports import text\nfrom ..check import check\n", encoding="utf-8")
-    assert imported(path) == {"reports", "check"}
+    path.write_text("def f():\n    from skillpack.reports import text\nfrom ..checker import check\n", encoding="utf-8")
+    assert imported(path) == {"reports", "checker"}
     with pytest.raises(AssertionError):
         test_a_module_imports_only_what_comes_before_it(path)
 

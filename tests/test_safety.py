@@ -265,7 +265,7 @@ def test_control_characters_in_names_do_not_reach_the_terminal(
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "\u202e" not in out
-    assert all(".md" in line or "checked" in line for line in out.splitlines())
+    assert all(".md" in line or "checked" in line or line.startswith("  ") for line in out.splitlines())
     main(["validate", str(tmp_path), "--format", "json"])
     assert json.loads(capsys.readouterr().out)["diagnostics"][0]["path"] == str(folder / "SKILL.md")
 

@@ -6,7 +6,7 @@ Everything but click is imported inside the command that needs it, so that `vali
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -21,8 +21,8 @@ ELSEWHERE = {
     "rehearse": ("skillpack.rehearsal:rehearse", "The whole training workflow on this machine."),
     "sync": ("skillpack.kit.cli:sync", "Write the generated regions of the bundled scripts."),
 }
-#: Trees with more skills than this show their progress.
-BAR_FROM = 200
+#: A process that checks more skills than this shows its progress.
+BAR_FROM = 50
 
 
 class Commands(click.Group):
@@ -73,7 +73,7 @@ _PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 
 
 @skillpack.command()
-@_PATHS
+@click.argument("paths", metavar="PATH...", nargs=-1)
 @click.option(
     "--format",
     "form",
@@ -93,30 +93,70 @@ _PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
     "--profile",
     type=click.Choice(["spec", "recommended", "strict"]),
     help="spec: what the specification says; recommended: body, links, scripts, hidden text too; strict: every rule."
-    " [default: spec]",
+    " [default: recommended]",
 )
 @click.option("--config", metavar="FILE", help="Settings, in place of skillpack.toml or pyproject.toml here.")
+@click.option("--fix", is_flag=True, help="Correct what can be corrected without a doubt, then check.")
+@click.option("--unsafe", is_flag=True, help="With --fix or --diff: also what changes the meaning, such as a name.")
+@click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing; exit 1 if anything.")
+@click.option("--baseline", metavar="FILE", help="Leave the findings in FILE out: only new ones are reported.")
+@click.option(
+    "--update-baseline", is_flag=True, help="Take what is fixed out of the baseline; write it if there is none yet."
+)
+@click.option(
+    "--changed",
+    metavar="[REF]",
+    is_flag=False,
+    flag_value="HEAD",
+    help="Only skills with files that git says differ from REF, untracked ones too. [REF: HEAD]",
+)
+@click.option("--clients", is_flag=True, help="Also say what each client does with each skill (text and json).")
+@click.option("--no-source", is_flag=True, help="Text without the line that each finding is about.")
 def validate(
-    paths: tuple[str, ...], form: str, fail_on: str, strict: bool, profile: str | None, config: str | None
+    paths: tuple[str, ...],
+    form: str,
+    fail_on: str,
+    strict: bool,
+    profile: str | None,
+    config: str | None,
+    fix: bool,
+    unsafe: bool,
+    diff: bool,
+    baseline: str | None,
+    update_baseline: bool,
+    changed: str | None,
+    clients: bool,
+    no_source: bool,
 ) -> int:
     """Check skills against the Agent Skills specification.
 
     PATH is a skill's folder, its SKILL.md, or a folder that is searched for skills. Nothing is executed, nothing
-    is fetched, and nothing outside PATH is read. No findings does not mean no risk.
+    is fetched, and nothing outside PATH is read; --changed, and nothing else, runs git. No findings does not mean
+    no risk.
 
     \b
     Examples:
       skillpack validate skills/
       skillpack validate --strict --format json my-skill/SKILL.md
+      skillpack validate skills/ --fix
+
+    Exit codes: 0 nothing to object to, 1 findings, 2 wrong usage, 3 nothing to check or an internal failure.
     """
-    from skillpack.checker import check
     from skillpack.config import adjusted, chosen, load
     from skillpack.diagnostics import ERROR, WARNING
     from skillpack.frontmatter import LIBYAML
     from skillpack.rules import discover
     from skillpack.skill import load_skill
     from skillpack.source import find_all
+    from skillpack.workers import check_trees
 
+    if changed is not None:
+        from skillpack.changed import path_or_ref
+
+        paths, changed = path_or_ref(paths, changed)
+    _consistent(
+        paths, form, fix=fix, unsafe=unsafe, diff=diff, baseline=baseline, update=update_baseline, table=clients
+    )
     if not LIBYAML:
         click.echo("note: PyYAML has no libyaml here; validation is several times slower", err=True)
     trees, empty = find_all(paths)
@@ -125,17 +165,33 @@ def validate(
     if profile or strict:
         settings = settings._replace(profile=profile or "strict")
     rules = chosen(every, settings)
-    if len(trees) > BAR_FROM and sys.stderr.isatty():
-        with click.progressbar(trees, label="Checking", file=sys.stderr) as bar:
-            diagnostics = check(map(load_skill, bar), rules)
-    else:
-        diagnostics = check(map(load_skill, trees), rules)
-    diagnostics = adjusted(diagnostics, every, settings)
+    if changed is not None:
+        from skillpack.changed import changed_trees
+
+        trees = changed_trees(trees, changed)
+    if fix or diff:
+        from skillpack.checker import check
+        from skillpack.fixes import run
+
+        changes = run(trees, rules, lambda skill: adjusted(check([skill], rules), every, settings), unsafe, diff)
+        if diff:
+            return EXIT_FINDINGS if changes else 0
+    diagnostics = adjusted(check_trees(trees, rules, _with_bar), every, settings)
+    if baseline is not None:
+        from skillpack.baseline import compare
+
+        covered = [tree.root for tree in trees] if changed is not None else list(paths)
+        diagnostics = compare(diagnostics, baseline, covered, rules, update=update_baseline)
     checked = sum(tree.skill_file is not None for tree in trees)
+    verdicts = None
+    if clients:
+        from skillpack.clients import verdicts_of
+
+        verdicts = [verdicts_of(load_skill(tree)) for tree in find_all(paths)[0] if tree.skill_file]
     if form == "json":
         from skillpack.reports import json
 
-        _print(json.render(diagnostics, checked))
+        _print(json.render(diagnostics, checked, verdicts))
     elif form == "sarif":
         import skillpack as package
         from skillpack.reports import sarif
@@ -146,10 +202,15 @@ def validate(
         from skillpack.reports import github, junit
 
         _print((github if form == "github" else junit).render(diagnostics, checked))
-    elif checked or diagnostics:
+    elif checked or diagnostics or changed is not None:
         from skillpack.reports import text
+        from skillpack.source import lines_of
 
-        _print(text.render(diagnostics, checked, color=_colors()))
+        _print(text.render(diagnostics, checked, color=_colors(), lines_of=None if no_source else lines_of))
+        if verdicts:
+            from skillpack.reports import verdicts as table
+
+            _print(f"\n{table.render(verdicts)}")
     if empty:
         from skillpack.errors import NothingToCheck
 
@@ -157,6 +218,28 @@ def validate(
     threshold = WARNING if strict or fail_on == "warning" else ERROR
     failing = fail_on != "never" or strict
     return EXIT_FINDINGS if failing and any(found.severity >= threshold for found in diagnostics) else 0
+
+
+def _consistent(
+    paths: tuple[str, ...],
+    form: str,
+    *,
+    fix: bool,
+    unsafe: bool,
+    diff: bool,
+    baseline: str | None,
+    update: bool,
+    table: bool,
+) -> None:
+    """Raises UsageError for options that do nothing without, or cannot be used with, each other."""
+    if not paths:
+        raise click.UsageError("name a skill, or a folder that holds skills: skillpack validate PATH")
+    if unsafe and not (fix or diff):
+        raise click.UsageError("--unsafe says which fixes: add --fix or --diff")
+    if update and baseline is None:
+        raise click.UsageError("--update-baseline needs --baseline FILE")
+    if table and form not in ("text", "json"):
+        raise click.UsageError("--clients is part of the formats text and json")
 
 
 @skillpack.command("list")
@@ -221,6 +304,15 @@ def rules(slug: str | None) -> None:
 
     near = get_close_matches(slug, [rule.slug for rule in found], n=1)
     raise UsageFailure(f"no rule is called {slug!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+def _with_bar(trees: Sequence[Any]) -> Iterator[Any]:
+    """The trees one after the other; a bar shows on a terminal how many are done when there are many."""
+    if len(trees) <= BAR_FROM or not sys.stderr.isatty():
+        yield from trees
+        return
+    with click.progressbar(trees, label="Checking", file=sys.stderr) as bar:
+        yield from bar
 
 
 def _load(paths: tuple[str, ...]) -> list[Any]:

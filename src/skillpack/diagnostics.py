@@ -76,21 +76,28 @@ _SECRETS = (
     r"\b(?:hf_|api_org_)[A-Za-z0-9]{16,}"
     r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
     r"|\bsk-[\w-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{30,}"
+    # The whole of a private key, and of one whose end is missing all that looks like its text.
+    r"|-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[^-]*-----END [A-Z0-9 ]*-----|[\\A-Za-z0-9+/=\s]*)"
     # A quoted value is cut: the beginning of a token at the cut is a token too.
     r"|\b(?:hf_|gh[pousr]_|sk-)[\w-]{4,}(?=…)"
 )
 
 #: One of these is in every token, and looking for them costs nothing beside compiling the expression.
-_BEGINNINGS = ("hf_", "api_org_", "gh", "glpat-", "sk-", "AKIA", "xox", "AIza")
+_BEGINNINGS = ("hf_", "api_org_", "gh", "glpat-", "sk-", "AKIA", "xox", "AIza", "PRIVATE KEY")
+#: What stands in place of a token.
+REDACTED = "[redacted]"
 
 
 def redacted(text: str) -> str:
-    """`text` with what looks like an access token replaced: a report is often published."""
+    """`text` with what looks like an access token or a private key replaced: a report is often published.
+
+    The number of lines stays.
+    """
     if not any(beginning in text for beginning in _BEGINNINGS):
         return text
     import re
 
-    return re.sub(_SECRETS, "[redacted]", text)
+    return re.sub(_SECRETS, lambda found: REDACTED + "\n" * found[0].count("\n"), text)
 
 
 def count(diagnostics: Iterable[Diagnostic]) -> dict[Severity, int]:

@@ -197,17 +197,17 @@ def _unquoted_colon(source: str, first: int, error: yaml.MarkedYAMLError, proble
         return None
     lines = source.split("\n")
     number = min(mark.line, len(lines) - 1)
-    match = re.match(_KEY_AND_VALUE, lines[number])
+    match = re.match(KEY_AND_VALUE, lines[number])
     if match is None or mark.column < match.start("value"):
-        indent = _indent(lines[number])
-        number = next((n for n in range(number - 1, -1, -1) if lines[n].strip() and _indent(lines[n]) < indent), -1)
-        match = re.match(_KEY_AND_VALUE, lines[number]) if number >= 0 else None
+        margin = indent(lines[number])
+        number = next((n for n in range(number - 1, -1, -1) if lines[n].strip() and indent(lines[n]) < margin), -1)
+        match = re.match(KEY_AND_VALUE, lines[number]) if number >= 0 else None
     if match is None:
         return None
     key, value = match["key"], match["value"].rstrip()
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     following = lines[number + 1] if number + 1 < len(lines) else ""
-    one_line = number == mark.line and _indent(following) <= _indent(lines[number])
+    one_line = number == mark.line and indent(following) <= indent(lines[number])
     shown = escaped if len(escaped) <= 60 else escaped[:59] + "…"
     fix = f'write `{key}: "{shown}"`' if one_line else f"write `{key}: >-` and the text indented below it"
     message = "the value holds an unquoted `: `, so YAML reads a second field in it and clients drop the skill"
@@ -219,10 +219,11 @@ def _unquoted_colon(source: str, first: int, error: yaml.MarkedYAMLError, proble
 
 
 _NOT_YAML = r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-_KEY_AND_VALUE = r"[ -]*(?P<key>[A-Za-z][\w-]*):[ \t]+(?P<value>[^\s\"'\[{|>&*!].*)"
+KEY_AND_VALUE = r"[ -]*(?P<key>[A-Za-z][\w-]*):[ \t]+(?P<value>[^\s\"'\[{|>&*!].*)"
 
 
-def _indent(line: str) -> int:
+def indent(line: str) -> int:
+    """How many blanks `line` begins with."""
     return len(line) - len(line.lstrip())
 
 

@@ -5,7 +5,7 @@ caps their size, stays inside the folder and wants UTF-8. Whatever goes wrong be
 nothing here raises for what a file contains.
 """
 # pathlib takes longer to import than a validation takes to run.
-# ruff: noqa: PTH123, PTH100, PTH110, PTH112, PTH114, PTH118, PTH119
+# ruff: noqa: PTH123, PTH100, PTH110, PTH112, PTH114, PTH118, PTH119, PTH120
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0
 class Tree:
     """One skill's folder: `root` as the user would write it, `folder` its name, `files` relative to it."""
 
-    __slots__ = ("_folders", "_names", "_real", "files", "folder", "problems", "root", "skill_file")
+    __slots__ = ("_folders", "_names", "_real", "drafts", "files", "folder", "problems", "root", "skill_file")
 
     def __init__(self, root: str, skill_file: str | None) -> None:
         self.root = root
@@ -48,6 +48,8 @@ class Tree:
         self.skill_file = skill_file
         self.files: list[str] = []
         self.problems: list[Problem] = []
+        #: What is read in place of what is on disk, by path; and whether the file is executable.
+        self.drafts: dict[str, tuple[bytes, bool]] = {}
         self._real: str | None = None
         self._names: frozenset[str] | None = None
         self._folders: frozenset[str] | None = None
@@ -173,17 +175,29 @@ def read_text(tree: Tree, name: str) -> str | None:
 
 def peek_text(tree: Tree, name: str) -> str | None:
     """The text of a file beside SKILL.md; None, and nothing noted, when it is too large, binary or not readable."""
-    problems, tree.problems = tree.problems, []
-    try:
-        data = _read(tree, tree.path(name))
-    finally:
-        tree.problems = problems
+    data = peek_bytes(tree, name)
     if data is None or b"\0" in data:
         return None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
+
+
+def peek_bytes(tree: Tree, name: str) -> bytes | None:
+    """The bytes of a file of the tree; None, and nothing noted, where it cannot be read or is too large."""
+    problems, tree.problems = tree.problems, []
+    try:
+        return _read(tree, tree.path(name))
+    finally:
+        tree.problems = problems
+
+
+def lines_of(path: str) -> list[str]:
+    """The lines of a file of a skill that was checked, to show one; none where it cannot be read as text."""
+    tree = Tree(os.path.dirname(path), None)
+    text = peek_text(tree, os.path.basename(path)) if not os.path.islink(path) else None
+    return text.split("\n") if text is not None else []
 
 
 def own_text(path: str) -> str:
@@ -194,6 +208,8 @@ def own_text(path: str) -> str:
 
 def is_executable(tree: Tree, name: str) -> bool:
     """Whether the file `name` of the tree has the bit that lets its owner run it."""
+    if (draft := tree.drafts.get(tree.path(name))) is not None:
+        return draft[1]
     try:
         return bool(os.lstat(tree.path(name)).st_mode & stat.S_IXUSR)
     except OSError:
@@ -222,6 +238,8 @@ def has(tree: Tree, name: str) -> bool:
 
 def _read(tree: Tree, path: str) -> bytes | None:
     """The bytes of a regular file inside the tree, or None and a problem. Never waits, as for a pipe."""
+    if (draft := tree.drafts.get(path)) is not None:
+        return draft[0]
     if os.path.islink(path) and not tree.contains(path):
         return None  # the walk has noted the link
     try:

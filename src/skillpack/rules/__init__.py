@@ -2,8 +2,8 @@
 
 A rule is `rules/<slug>.py` or `rules/<group>/<slug>.py` with the hyphens of its slug written as underscores: a
 docstring (one line, `Why:`, `Fix:`) and one function, decorated with `@rule`, that yields a `Finding` for each place
-that breaks it. Its group says what a skill must have for the rule to be asked at all (`GROUPS`); a module that no
-skill needs is not imported, which keeps a start cheap.
+that breaks it. A function `fix` beside it proposes what to change (`edits`). Its group says what a skill must have for
+the rule to be asked at all (`GROUPS`); a module that no skill needs is not imported, which keeps a start cheap.
 """
 
 # pathlib and pkgutil take longer to import than the rules themselves.
@@ -14,10 +14,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skillpack.diagnostics import Finding, Severity
 from skillpack.skill import Brief, Skill
+
+if TYPE_CHECKING:
+    from skillpack.edits import Fix
 
 Judge = Callable[[Skill], Iterator[Finding]]
 JudgeAll = Callable[[Sequence[Brief]], Iterator[Finding]]
@@ -71,6 +74,12 @@ class Rule:
         found = import_module(self.module).check
         self.severity, self.judge, self.profile = found.severity, found.judge, found.profile
         return getattr(self, name)
+
+    @property
+    def fix(self) -> Callable[[Skill], Iterator[Fix]] | None:
+        """The rule's `fix`, which its module may have beside its `check`."""
+        found: Callable[[Skill], Iterator[Fix]] | None = getattr(import_module(self.module), "fix", None)
+        return found
 
     @property
     def documentation(self) -> str:

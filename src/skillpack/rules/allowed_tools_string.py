@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import yaml
+
 from skillpack.diagnostics import ERROR, WARNING, Finding
+from skillpack.edits import Fix, edit, quoting, scalar, written
 from skillpack.rules import rule
 from skillpack.rules._fields import empty, not_a_string
 from skillpack.skill import Skill
@@ -27,3 +30,28 @@ def check(skill: Skill) -> Iterator[Finding]:
     else:
         yield from not_a_string(skill, "allowed-tools")
         yield from empty(skill, "allowed-tools")
+
+
+def fix(skill: Skill) -> Iterator[Fix]:
+    """The list as one string, or the number in quotes. Comments between the tools would be lost: nothing then."""
+    value = written(skill, "allowed-tools")
+    if value is None or not isinstance(value.node, yaml.SequenceNode):
+        found = quoting(skill, "allowed-tools")
+        if found is not None:
+            yield found
+        return
+    items = value.node.value
+    if not items or not all(isinstance(item, yaml.ScalarNode) and item.value.strip() for item in items):
+        return
+    flow = value.node.flow_style
+    base = value.start - value.node.start_mark.index
+    end = value.end if flow else base + items[-1].end_mark.index
+    text = skill.text or ""
+    start = value.start if flow else len(text[: value.start].rstrip())
+    if "#" in text[start:end]:
+        return
+    # A space within one tool would divide it in the string.
+    safe = not any(character.isspace() for item in items for character in item.value)
+    tools = scalar(" ".join(item.value for item in items))
+    edits = (edit(skill, start, end, tools if flow else f" {tools}"),)
+    yield Fix("wrote allowed-tools as a string", edits, safe=safe)

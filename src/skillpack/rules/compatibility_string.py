@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skillpack.diagnostics import ERROR, Finding
+from skillpack.edits import Fix, quoting
 from skillpack.rules import rule
 from skillpack.rules._fields import not_a_string
 from skillpack.skill import Skill
@@ -18,3 +19,10 @@ from skillpack.skill import Skill
 def check(skill: Skill) -> Iterator[Finding]:
     """A compatibility that is not text."""
     return not_a_string(skill, "compatibility")
+
+
+def fix(skill: Skill) -> Iterator[Fix]:
+    """The value, as it is written, in quotes."""
+    found = quoting(skill, "compatibility")
+    if found is not None:
+        yield found

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import yaml
+
 from skillpack.diagnostics import WARNING, Finding, quoted
+from skillpack.edits import Fix, edit, quote, within, written
 from skillpack.rules import rule
 from skillpack.rules._fields import KINDS
 from skillpack.skill import Skill
@@ -28,3 +31,22 @@ def check(skill: Skill) -> Iterator[Finding]:
             fix = f'write "{value.value}" in quotes' if isinstance(value.value, str) else "write it as one string"
             message = f"{shown}{KINDS.get(value.kind, value.kind)}, and the specification has strings here"
             yield Finding(message, fix, f"metadata.{key}", value.line, value.column)
+
+
+def fix(skill: Skill) -> Iterator[Fix]:
+    """Numbers, booleans and dates as they are written, in quotes; a list of them as one string with commas."""
+    value = written(skill, "metadata")
+    if value is None or not isinstance(value.node, yaml.MappingNode):
+        return
+    base = value.start - value.node.start_mark.index
+    edits = []
+    for _, node in value.node.value:
+        item = within(node, base)
+        if isinstance(node, yaml.ScalarNode) and not node.style and node.value and not node.tag.endswith(":str"):
+            edits.append(edit(skill, item.start, item.end, quote(node.value)))
+        elif isinstance(node, yaml.SequenceNode) and node.flow_style and node.value:
+            plain = all(isinstance(one, yaml.ScalarNode) for one in node.value)
+            if plain and "#" not in (skill.text or "")[item.start : item.end]:
+                edits.append(edit(skill, item.start, item.end, quote(", ".join(one.value for one in node.value))))
+    if edits:
+        yield Fix("quoted the values of metadata", tuple(edits), safe=False)

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from skillpack.diagnostics import ERROR, Finding, quoted
+from skillpack.edits import Fix, replaced
 from skillpack.rules import rule
 from skillpack.skill import Skill
 
@@ -24,6 +25,20 @@ def check(skill: Skill) -> Iterator[Finding]:
     if others:
         faults.append(", ".join(map(repr, others[:5])))
     if faults and name.strip():
-        proposal = "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
-        fix = f"use {quoted(proposal)}" if proposal else "use letters"
-        yield skill.at("name", f"{quoted(name)} has {' and '.join(faults)}", fix)
+        proposal = proposed(name)
+        todo = f"use {quoted(proposal)}" if proposal else "use letters"
+        yield skill.at("name", f"{quoted(name)} has {' and '.join(faults)}", todo)
+
+
+def proposed(name: str) -> str:
+    """`name` in lower case, with one hyphen where others than letters and digits stood."""
+    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+
+
+def fix(skill: Skill) -> Iterator[Fix]:
+    """The name that the finding proposes. Spaces around a name are none of it; other changes rename the skill."""
+    name = skill.string("name") or ""
+    proposal = proposed(name)
+    found = replaced(skill, "name", proposal, safe=name.strip() == proposal) if proposal else None
+    if found is not None:
+        yield found

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from skillpack.diagnostics import ERROR, Finding, quoted
+from skillpack.edits import Fix, replaced
 from skillpack.rules import rule
 from skillpack.skill import Skill
 
@@ -23,3 +24,10 @@ def check(skill: Skill) -> Iterator[Finding]:
     if normal and normal != unicodedata.normalize("NFKC", skill.tree.folder):
         folder = quoted(skill.tree.folder)
         yield skill.at("name", f"{quoted(name)} is in the folder {folder}", "rename the folder or the skill")
+
+
+def fix(skill: Skill) -> Iterator[Fix]:
+    """The folder's name for the skill: the folder is what is installed, and it is not renamed here."""
+    found = replaced(skill, "name", skill.tree.folder, safe=False)
+    if found is not None:
+        yield found

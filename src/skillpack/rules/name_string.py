@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skillpack.diagnostics import ERROR, Finding
+from skillpack.edits import Fix, quoting
 from skillpack.rules import rule
 from skillpack.rules._fields import not_a_string
 from skillpack.skill import Skill
@@ -19,3 +20,10 @@ from skillpack.skill import Skill
 def check(skill: Skill) -> Iterator[Finding]:
     """A name that a YAML reader takes for something else than text."""
     return not_a_string(skill, "name")
+
+
+def fix(skill: Skill) -> Iterator[Fix]:
+    """The value, as it is written, in quotes."""
+    found = quoting(skill, "name")
+    if found is not None:
+        yield found

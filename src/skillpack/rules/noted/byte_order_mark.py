@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skillpack.diagnostics import ERROR, Finding
+from skillpack.edits import Edit, Fix
 from skillpack.rules import rule
 from skillpack.skill import Skill
 
@@ -18,3 +19,8 @@ from skillpack.skill import Skill
 def check(skill: Skill) -> Iterator[Finding]:
     """What the reader noted."""
     return skill.found("byte-order-mark")
+
+
+def fix(skill: Skill) -> Iterator[Fix]:
+    """Without the three bytes."""
+    yield Fix("removed the byte order mark", (Edit(skill.tree.skill_file or "", 0, 3, ""),))

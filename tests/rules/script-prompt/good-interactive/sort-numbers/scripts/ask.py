@@ -1,0 +1,4 @@
+import sys
+
+if "--interactive" in sys.argv:
+    print(input("Which? "))
