@@ -1330,7 +1330,7 @@ def pretrained(model: dict, settings: dict, kind=None, **more: object):
 
     whole = kind.from_pretrained(base["id"], revision=base.get("revision"), dtype=dtype, **more)
     adapted = PeftModel.from_pretrained(whole, place_of(model), revision=model.get("revision"), is_trainable=True)
-    return adapted if settings.get("lora") else adapted.merge_and_unload()
+    return adapted if settings.get("lora") else adapted.merge_and_unload().requires_grad_(True)  # PEFT froze the base
 
 
 def place_of(model: dict) -> str:
@@ -1394,13 +1394,13 @@ def main(argv: list[str]) -> int:
     method, settings = plan["method"], plan["settings"]
     files = tuple(args.reward_file)
     rewards = [named_reward(name, files) for name in settings.get("rewards", [])] if method == "grpo" else []
+    adapter = require_kind(tuned, method)
     train, test = load_splits(plan, COLUMNS[method])
     if method == "dpo":
         train, test = with_prompt(train), with_prompt(test)
     rows = [dict(row) for row in test]
     choices = closed_answers(train, test) if method == "sft" else []
     tokenizer, read_by = shared_tokenizer(plan["model"], tuned)
-    adapter = require_kind(tuned, method)
     warnings = warnings_of(args, plan, tuned, adapter, run, rows, probes, train)
     for warning in warnings:
         log(f"warning: {warning}")
