@@ -26,8 +26,8 @@ HUB_FIXES = {
 @contextlib.contextmanager
 def on_hub(doing: str):
     """Turns what the Hub's client raises while `doing` into a Failure with the way out."""
-    from httpx import HTTPError
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
 
     try:
         yield
@@ -157,6 +157,7 @@ def base_licence(model: dict) -> dict:
     from huggingface_hub import ModelCard, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
+    model = model.get("base") or model  # of an adapter, which is published on its base again
     path = Path(model["id"]) / "README.md"
     try:
         if not Path(model["id"]).is_dir():
@@ -178,7 +179,8 @@ def model_card(run: dict, repo_id: str, licence: dict) -> str:
 
     plan, settings = run["plan"], run["plan"]["settings"]
     model, source = plan["model"], plan["dataset"]["source"]
-    base = None if Path(model["id"]).is_dir() else model["id"]
+    whole = (model.get("base") or model)["id"]
+    base = None if Path(whole).is_dir() else whole
     data = None if Path(source["id"]).exists() else source["id"]
     adapter = settings["lora"] is not None
     header = ModelCardData(

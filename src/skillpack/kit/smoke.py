@@ -67,7 +67,8 @@ def shrunken_model(model: dict, kind, **more: object):
     """The plan's model with random weights and a shrunken config; none of its weights are read."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(model["id"], revision=model.get("revision"), **more)
+    whole = model.get("base") or model
+    config = AutoConfig.from_pretrained(whole["id"], revision=whole.get("revision"), **more)
     return kind.from_config(shrunken_config(config))
 
 

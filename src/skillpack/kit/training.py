@@ -18,6 +18,7 @@ from skillpack.kit.guard import (
 from skillpack.kit.mirror import start_mirror
 from skillpack.kit.publish import push_run, require_push, require_namespace_to_push, sign_in_to_push
 from skillpack.kit.loading import pretrained, versions
+from skillpack.kit.scoring import encode
 from skillpack.kit.script import (
     EXIT_FAILED,
     EXIT_OK,
@@ -31,7 +32,7 @@ from skillpack.kit.script import (
     write_atomic,
 )
 from skillpack.kit.spread import (
-    FIRST, agreed, prepare_to_spread, require_processes, save_whole_model, spread_arguments,
+    FIRST, agreed, await_all, prepare_to_spread, require_processes, save_whole_model, spread_arguments,
 )  # fmt: skip
 from skillpack.kit.smoke import shrunken_model, smoke_plan, smoke_result
 
@@ -40,6 +41,8 @@ import contextlib
 import shutil
 import tempfile
 import time
+
+LOOKED_AT = 1000  # rows whose tokens are counted before anything is loaded
 
 
 def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
@@ -131,6 +134,25 @@ def require_template(tokenizer, rows) -> None:
         )
 
 
+def require_trained_tokens(rows, parts, tokenizer, settings: dict) -> None:
+    """Counts the rows in which a token of the answer is left within max_length: no weights are read for it.
+
+    `parts(row)` is (what the model is given, its answers). Up to LOOKED_AT rows; raises Failure when none is left.
+    """
+    looked_at, limit = rows.select(range(min(len(rows), LOOKED_AT))), settings["max_length"]
+    lost = 0
+    for given, answers in map(parts, looked_at):
+        lost += not all(encode(tokenizer, given, answer, limit)[1] for answer in answers)
+    if lost == len(looked_at):
+        raise Failure(
+            f"no token carries loss once rows are cut at {limit} tokens",
+            "raise settings.max_length in the plan, or look at the rows' answers",
+            EXIT_USAGE,
+        )
+    if lost:
+        log(f"warning: in {lost} of {len(looked_at)} rows no token carries loss within {limit} tokens")
+
+
 @contextlib.contextmanager
 def trl_settings():
     """Turns TRL's or PEFT's refusal of the plan's settings into a Failure: nothing has been trained yet."""
@@ -147,6 +169,12 @@ def train_guarded(trainer, guard, out: Path, args) -> None:
 
     Where memory runs out, the program begins anew with half the batch, and does not come back from here.
     """
+    if not len(trainer.train_dataset):
+        raise Failure(
+            f"TRL leaves no row within {args.plan_read['settings']['max_length']} tokens",
+            "raise settings.max_length in the plan, or look at the rows' answers",
+            EXIT_USAGE,
+        )
     checkpoint = agreed(lambda: last_whole_checkpoint(out / "checkpoints"))
     if args.finish:
         if not checkpoint:
@@ -219,6 +247,9 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, scores, compare) -> 
         save_whole_model(trainer, out / "model")
         tuned = scores("tuned")
     if not FIRST:
+        await_all()
+        if not guard.stopped:
+            shutil.rmtree(out / "checkpoints", ignore_errors=True)  # this machine's pieces
         return EXIT_FAILED if guard.stopped else EXIT_OK
     entries = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     logged = ("step", "loss", "learning_rate", "reward")
@@ -244,6 +275,7 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, scores, compare) -> 
     document["seconds"] = time.monotonic() - guard.started
     document["peak_memory_gb"] = peak_memory_gb(plan["settings"]["device"])
     write_artifact(out / "run.json", document)
+    await_all()
     if guard.stopped:
         raise Failure(
             f"stopped by {guard.stopped} at step {trainer.state.global_step}",
@@ -338,9 +370,12 @@ def four_bits(settings: dict):
     )
 
 
-def lora_config(settings: dict, task: str = "CAUSAL_LM"):
-    """PEFT's configuration of the plan's adapter, or None for full fine-tuning. `SEQ_CLS` trains the head too."""
-    if settings["lora"] is None:
+def lora_config(model, settings: dict, task: str = "CAUSAL_LM"):
+    """PEFT's configuration of the plan's adapter; None for full fine-tuning, and for a model that has its adapter.
+
+    `SEQ_CLS` trains the head too.
+    """
+    if settings["lora"] is None or hasattr(model, "peft_config"):
         return None
     from peft import LoraConfig
 
