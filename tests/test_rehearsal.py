@@ -71,7 +71,8 @@ def test_a_rehearsal_that_is_killed_is_taken_up_by_the_next(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("method", "metric"), [("dpo", "preference_accuracy"), ("reward", "pair_accuracy"), ("grpo", "reward")]
+    ("method", "metric"),
+    [("dpo", "preference_accuracy"), ("reward", "pair_accuracy"), ("grpo", "reward"), ("kto", "shift")],
 )
 def test_every_method_is_rehearsed_from_rows_to_report(tmp_path, method, metric):
     done = rehearse(tmp_path, "--method", method, "--steps", "2")

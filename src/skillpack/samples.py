@@ -39,6 +39,7 @@ ROWS = {
     "dpo": "stdlib-docstring-pairs.jsonl",
     "reward": "stdlib-docstring-pairs.jsonl",
     "grpo": "stdlib-docstring-prompts.jsonl",
+    "kto": "stdlib-docstring-pairs.jsonl",  # TRL takes a pair as a good answer and a bad one
 }
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -209,8 +210,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--method", choices=sorted(ROWS), default="sft")
     parser.add_argument("--tiny", action="store_true", help="an untrained model of 0.14 million parameters")
     args = parser.parse_args(argv)
-    writers = {"sft": write_docstrings, "dpo": write_preferences, "reward": write_preferences, "grpo": write_prompts}
-    writers[args.method](args.folder / ROWS[args.method])
+    writers = {"sft": write_docstrings, "grpo": write_prompts}
+    writers.get(args.method, write_preferences)(args.folder / ROWS[args.method])
     if args.tiny:
         write_tiny_model(args.folder / TINY, [text for text, _ in docstrings()])
     else:

@@ -190,7 +190,7 @@ NONSENSE = {
     "id that cannot be": (lambda p: p["model"].update(id="a//b"), "a//b"),
     "local rows": (lambda p: p["dataset"]["source"].update(id="rows.jsonl"), "--repo-type dataset"),
     "local model": (lambda p: p["model"].update(id="./Tiny"), "hf upload"),
-    "other method": (lambda p: p.update(method="kto"), "kto"),
+    "other method": (lambda p: p.update(method="sorcery"), "sorcery"),
 }
 
 

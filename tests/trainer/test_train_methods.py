@@ -103,31 +103,46 @@ def broken(completions, **columns):
 '''
 
 
-def test_grpo_raises_the_mean_reward_by_more_than_chance(tmp_path, trained):
-    (tmp_path / "rewards.py").write_text(REWARD)
-    run = trained(
-        "grpo", prompts(tmp_path / "rows.jsonl"), steps=80, learning_rate=1e-2, batch_size=16, num_generations=8,
-        max_completion_length=16, rewards=["rewards.py:spaces"],
+def test_grpo_raises_the_mean_reward_by_more_than_chance_and_logs_each_reward_apart(tmp_path, plan, script):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/rewards.py").write_text(REWARD)  # as a job has it: not where the plan says
+    path = plan(
+        method="grpo", rows=prompts(tmp_path / "rows.jsonl"), steps=80, learning_rate=1e-2, batch_size=16,
+        num_generations=8, max_completion_length=16, rewards=["rewards.py:spaces", "python"], reward_weights=[1, 0.1],
     )  # fmt: skip
+    done = script("train_grpo.py", "--plan", path, "--reward-file", "elsewhere/rewards.py", "--json")
+    assert done.returncode == 0, done.stderr
+    run = json.loads(done.stdout)
     rewards = [entry["reward"] for entry in run["log"]]
     assert sum(rewards[-5:]) / 5 > sum(rewards[:5]) / 5 + 0.1
-    assert run["comparison"]["metrics"]["reward"]["beyond_interval"]
+    metrics = run["comparison"]["metrics"]
+    assert metrics["reward"]["beyond_interval"] and metrics["reward_spaces"]["beyond_interval"]
+    weighted = metrics["reward_spaces"]["tuned"] + 0.1 * metrics["reward_python"]["tuned"]
+    assert metrics["reward"]["tuned"] == pytest.approx(weighted)
+    logged = json.loads((tmp_path / "runs/tiny/log.jsonl").read_text().splitlines()[-1])
+    assert {"rewards/spaces/mean", "rewards/python/mean"} <= set(logged)
+    report = script("report_run.py", "runs/tiny")
+    assert report.returncode == 0, report.stderr
 
 
 @pytest.mark.parametrize(
     ("rewards", "message"),
     [
+        (["rewards.py:spaces", "rewards.py:spaces"], "have one name"),
+        (["number"], "KeyError: 'answer'"),
+        (["tests"], "passes the `tests` of a row"),
         (["no-such-reward"], "no reward 'no-such-reward'"),
         (["rewards.py:nothing"], "defines no function 'nothing'"),
-        (["rewards.py:too_few"], "one number for each completion"),
+        (["rewards.py:too_few"], "gave 1 numbers for 20"),
         (["rewards.py:broken"], "KeyError: 'no_such_column'"),
     ],
 )
 def test_a_bad_reward_is_refused_before_anything_is_trained(tmp_path, plan, script, rewards, message):
     (tmp_path / "rewards.py").write_text(REWARD)
-    path = plan(method="grpo", rows=prompts(tmp_path / "rows.jsonl"), num_generations=4, rewards=rewards)
+    rows = [{"prompt": f"Count the {a} and the {b}:", "tests": "count = 2"} for a in THINGS for b in THINGS[:5]]
+    path = plan(method="grpo", rows=write_rows(tmp_path / "rows.jsonl", rows), num_generations=4, rewards=rewards)
     done = script("train_grpo.py", "--plan", path)
-    assert done.returncode == 2
+    assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert not (tmp_path / "runs/tiny/log.jsonl").exists()
 
@@ -140,31 +155,3 @@ def test_a_reward_that_reads_a_missing_answer_is_refused(tmp_path, plan, script)
     done = script("train_grpo.py", "--plan", path)
     assert done.returncode == 2
     assert "no more than nonsense" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("name", "said", "answer", "worth"),
-    [
-        ("number", "so 3 + 4 = 7.", "7", 1.0),
-        ("number", "1,234 in all", "#### 1234", 1.0),
-        ("number", "I do not know", "7", 0.0),
-        ("number", "7 or 8", "7", 0.0),
-        ("boxed", r"thus \boxed{42}", "42", 1.0),
-        ("boxed", r"thus \boxed{x + 1}", "x + 1", 1.0),
-        ("boxed", "thus 42", "42", 0.0),
-        ("exact", " asyncio\n", "asyncio", 1.0),
-        ("exact", "asyncio, I think", "asyncio", 0.0),
-        ("python", "```python\nprint(1)\n```", "", 1.0),
-        ("python", "print(", "", 0.0),
-    ],
-)
-def test_each_reward_pays_for_what_its_name_says(name, said, answer, worth):
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    from .conftest import SCRIPTS
-
-    spec = spec_from_file_location("train_grpo", SCRIPTS / "train_grpo.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.named_reward(name)([said], answer=[answer]) == [worth]
-    assert module.named_reward(name)([[{"role": "assistant", "content": said}]], answer=[answer]) == [worth]

@@ -158,6 +158,7 @@ LORA_ABOVE = 3_000_000_000  # parameters; full fine-tuning above this needs more
 PATIENCE_FACTOR = 3  # a result within --patience-hours may cost this many times the cheapest run
 CPU_BELOW = 50_000_000  # parameters; above this a Job's CPU is dearer than its cheapest GPU
 GENERATIONS = 8  # TRL's default: the answers of a prompt that GRPO holds against each other
+ADAPTER_KEYS = ("r", "lora_alpha", "lora_dropout", "target_modules")  # what a plan says of an adapter
 MARGIN = 1.15  # planned memory over estimated memory
 SHOWN = 0.98  # of a GPU's nominal memory, in 10^9 bytes, is what a process sees
 RUNTIME_GB = {"cpu": 0.9, "cuda": 1.5, "mps": 1.0}  # interpreter, libraries, kernels
@@ -184,7 +185,18 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 def read_model(model_id: str, revision: str | None) -> tuple[dict, list[str]]:
     """(the plan's `model`, warnings) from config.json and safetensors headers, downloading no weights."""
-    config = read_json(model_id, revision, "config.json")
+    model_id, earlier = earlier_stage(model_id)
+    adapter = read_json(model_id, revision, "adapter_config.json", required=False)
+    base = {"id": adapter.get("base_model_name_or_path"), "revision": adapter.get("revision")} if adapter else None
+    whole, whole_revision = (base["id"], base["revision"]) if base else (model_id, revision)
+    if base and not base["id"]:
+        raise Failure(f"{model_id} is an adapter and names no base", "set base_model_name_or_path in it", EXIT_USAGE)
+    try:
+        config = read_json(whole, whole_revision, "config.json")
+    except Failure as failure:
+        if not base:
+            raise
+        raise Failure(f"{model_id} is an adapter of {whole}: {failure.problem}", failure.fix, failure.code) from None
     text = config.get("text_config", config)
     try:
         heads = text["num_attention_heads"]
@@ -212,11 +224,45 @@ def read_model(model_id: str, revision: str | None) -> tuple[dict, list[str]]:
         model["experts_per_token"] = text.get("num_experts_per_tok") or 1
         model["expert_size"] = text.get("moe_intermediate_size") or model["intermediate_size"]
         model["shared_size"] = text.get("shared_expert_intermediate_size") or 0
-    counted = count_parameters(model_id, revision)
+    if base:
+        if adapter.get("peft_type") != "LORA":
+            raise Failure(f"{model_id} is a {adapter.get('peft_type')} adapter", "LoRA is trained on here", EXIT_USAGE)
+        model["base"], model["adapter"] = base, {key: adapter[key] for key in ADAPTER_KEYS}
+    model |= earlier
+    counted = count_parameters(whole, whole_revision)
     model["parameters"] = counted or shapes_parameters(model)
     model["parameters_from"] = "safetensors headers" if counted else "the config's shapes"
     model["active_parameters"] = model["parameters"] - idle_parameters(model)
     return model, config_warnings(model_id, revision, text, model)
+
+
+def earlier_stage(model_id: str) -> tuple[str, dict]:
+    """(the model's folder, what the plan's `model` says of the run it came from) for a run's folder or its model/.
+
+    `stages` are the runs that made it, the first one first; `bucket` is where a job left it.
+    """
+    folder = Path(model_id) if (Path(model_id) / "run.json").is_file() else Path(model_id).parent
+    if not (folder / "run.json").is_file():
+        return model_id, {}
+    run = read_artifact(folder / "run.json", "run")
+    place = folder / (run["model_path"] or "model")
+    if Path(model_id) not in (folder, place):
+        return model_id, {}
+    if run["status"] != "completed":
+        raise Failure(
+            f"{folder} was stopped by {run['stopped_by']}", "finish it first: its script with --finish", EXIT_NO
+        )
+    submission, found = folder / "submission.json", {}
+    if submission.is_file():
+        job = read_artifact(submission, "submission")
+        if job.get("bucket"):
+            found["bucket"] = {"id": job["bucket"], "path": f"{job['bucket_folder']}/{place.name}"}
+    if not place.is_dir():
+        raise Failure(f"{place} is not here", f"python scripts/watch_run.py {folder} --download", EXIT_USAGE)
+    earlier = run["plan"]["model"]
+    stage = {"name": run["name"], "method": run["plan"]["method"], "model": earlier["id"], "steps": run["steps"],
+             "dataset": run["plan"]["dataset"]["source"]["id"]}  # fmt: skip
+    return str(place), {"stages": [*earlier.get("stages", []), stage], **found}
 
 
 def read_json(model_id: str, revision: str | None, name: str, required: bool = True) -> dict:
@@ -253,9 +299,6 @@ def read_json(model_id: str, revision: str | None, name: str, required: bool = T
         return json.loads(path.read_text(encoding="utf-8"))
     if not required:
         return {}
-    base = read_json(model_id, revision, "adapter_config.json", required=False).get("base_model_name_or_path")
-    if base:
-        raise Failure(f"{model_id} is an adapter of {base}", f"plan for {base}, or merge the adapter first", EXIT_USAGE)
     raise Failure(f"{model_id} has no {name}", "give the folder or the id of a whole model", EXIT_USAGE)
 
 
@@ -703,7 +746,8 @@ def fit(model: dict, data: dict, machine: dict, method: str, change: str, args: 
             "device": device,
             "precision": precision,
             "weights": "fp32" if change == "full" else precision,
-            "lora": {"r": args.rank, "lora_alpha": 2 * args.rank, "lora_dropout": 0.0, "target_modules": "all-linear"}
+            "lora": model.get("adapter")
+            or {"r": args.rank, "lora_alpha": 2 * args.rank, "lora_dropout": 0.0, "target_modules": "all-linear"}
             if change != "full" else None,
             "batch_size": batch,
             "accumulation": accumulation_of(target, batch * world, GENERATIONS if method == "grpo" else 1),
@@ -776,6 +820,8 @@ def changes_for(model: dict, args: argparse.Namespace) -> list[str]:
     if args.qlora:
         return ["qlora"]
     if args.lora:
+        return ["lora"]
+    if model.get("adapter"):
         return ["lora"]
     return ["lora"] if model["parameters"] > LORA_ABOVE else ["full", "lora"]
 
@@ -911,7 +957,12 @@ def choose(model: dict, report: dict, machines: list[dict], method: str, args) -
     cut = "no row is cut" if tokens["max"] <= length else f"p95 is {tokens['p95']}, longer rows are cut"
     because("length", length, f"the longest row has {tokens['max']} tokens: {cut}")
     asked = {"full": args.full, "lora": args.lora, "qlora": args.qlora}[change]
-    if change == "full":
+    if model.get("adapter"):
+        value, reason = f"the adapter of {model['base']['id']}", "it is trained on, and its state now is the reference"
+        if change == "full":
+            value, reason = "full", f"as asked; the adapter is merged into {model['base']['id']} first"
+        because("method of change", value, reason)
+    elif change == "full":
         because("method of change", "full", f"{model['parameters'] / 1e9:.2f}B parameters and their optimizer fit")
     else:
         big = model["parameters"] > LORA_ABOVE
@@ -1031,7 +1082,9 @@ def card(plan: dict) -> str:
     lines = [
         f"Plan {plan['name']}",
         f"  method     {plan['method']}",
-        f"  model      {model['id']} ({size}, {model['parameters_from']})",
+        f"  model      {model['id']} ({size}, {model['parameters_from']}"
+        + (f"; an adapter of {model['base']['id']})" if model.get("base") else ")"),
+        *(f"  after      {s['method']} of {s['model']} on {s['dataset']}" for s in model.get("stages", [])),
         f"  data       {plan['dataset']['source']['id']}: {plan['dataset']['rows']} rows to train on",
         f"  hardware   {place}, {hardware['memory_gb']:.1f} GB{' each' if world > 1 else ''} to use",
         f"  memory     about {estimate['memory_gb']:.1f} GB{' on each' if world > 1 else ''}",
@@ -1097,7 +1150,9 @@ def next_step(plan: dict, out: Path) -> str:
 
 def arguments() -> argparse.ArgumentParser:
     options = parser(__doc__)
-    options.add_argument("--model", required=True, help="Hub id or folder of the base model")
+    options.add_argument(
+        "--model", required=True, help="Hub id or folder of the base model, or the folder of a run to go on from"
+    )
     options.add_argument("--revision", help="branch, tag or commit of the model")
     options.add_argument("--report", type=Path, default=Path("dataset-report.json"), help="of inspect_dataset.py")
     options.add_argument("--method", choices=["sft", "dpo", "grpo", "reward", "kto"], help="default: the report's")
@@ -1135,6 +1190,7 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument(
         "--reward", action="append", help="GRPO: a name of train_grpo.py or FILE.py:FUNCTION, repeatable"
     )
+    options.add_argument("--reward-weight", action="append", type=float, help="GRPO: of each --reward (default: 1)")
     options.add_argument("--max-completion-length", type=int, default=512, help="GRPO: of a generation (default: 512)")
     options.add_argument("--held-out-rows", type=int, default=200, help="scored before and after (default: 200)")
     options.add_argument("--save-seconds", type=float, help="between checkpoints (default: 300, more for large ones)")
@@ -1172,6 +1228,8 @@ def main(argv: list[str]) -> int:
     if verdict["verdict"] == "INCOMPATIBLE":
         raise Failure(f"the dataset does not fit {method}: {verdict['reason']}", verdict.get("needs", ""), EXIT_NO)
     model, warnings = read_model(args.model, args.revision)
+    if model.get("adapter") and method == "reward":
+        raise Failure("a reward model starts from a whole model", "merge the adapter into its base first", EXIT_USAGE)
     if args.where == "local":
         machines = [read_machine(args.max_memory_gb)]
     else:
@@ -1185,10 +1243,14 @@ def main(argv: list[str]) -> int:
     warnings += script_warnings(method) + load_warnings(hardware)
     if method == "grpo":
         settings["rewards"] = args.reward
+        if args.reward_weight:
+            settings["reward_weights"] = args.reward_weight
         if not args.reward:
             del settings["rewards"]
             warnings.append("no reward is named: add --reward, or settings.rewards to the plan, or it will not start")
-    name = args.name or run_name(args.model, report["source"]["id"], method) + ("-test" if args.test_run else "")
+    name = args.name or run_name(
+        model["stages"][-1]["name"] if model.get("stages") else args.model, report["source"]["id"], method
+    ) + ("-test" if args.test_run else "")
     plan = {
         "schema": "skillpack/plan/1",
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

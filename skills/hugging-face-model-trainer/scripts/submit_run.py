@@ -160,6 +160,7 @@ import time
 
 BUCKET = "skillpack-runs"  # private; holds checkpoints, log, run.json and model of every run of the namespace
 MOUNT = "/runs"
+MODEL_MOUNT = "/model"  # what an earlier run's job left, where the plan goes on from it
 LABEL = "skillpack-run"
 NODE_LABEL = "skillpack-node"
 HEAD = "head"  # the alias of the first node, where the others meet it
@@ -253,7 +254,7 @@ def require_inputs(api, plan: dict) -> None:
     """Raises Failure unless a job can read the plan's model and dataset from the Hub."""
     model, source = plan["model"], plan["dataset"]["source"]
     name = plan["name"]
-    if is_local(model["id"]):
+    if is_local(model["id"]) and not model.get("bucket"):
         raise Failure(
             f"the model {model['id']!r} is a folder on this machine, and a job cannot read it",
             f"`hf upload {name}-base {shlex.quote(model['id'])} --private`, then plan again with that id as --model",
@@ -266,11 +267,22 @@ def require_inputs(api, plan: dict) -> None:
             "and plan again",
             EXIT_USAGE,
         )
-    for kind, repo, revision in (
-        ("model", model["id"], model.get("revision")),
-        ("dataset", source["id"], source.get("revision")),
-    ):
+    read = [("model", part["id"], part.get("revision")) for part in (model, model.get("base")) if part]
+    if model.get("bucket"):
+        require_in_bucket(api, **model["bucket"])
+        read = read[1:]
+    for kind, repo, revision in [*read, ("dataset", source["id"], source.get("revision"))]:
+        if kind == "model" and is_local(repo):
+            raise Failure(f"the adapter's base {repo!r} is on this machine", "train both stages as jobs", EXIT_USAGE)
         require_readable(api, kind, repo, revision)
+
+
+def require_in_bucket(api, id: str, path: str) -> None:
+    """Raises Failure unless the model of an earlier run's job is still in the bucket `id` at `path`."""
+    with hub_errors(f"looking up {path} in the bucket {id}"):
+        files = list(api.list_bucket_tree(id, prefix=path, recursive=True))
+    if not files:
+        raise Failure(f"the bucket {id} has no {path}", "push the earlier model, and plan with its id", EXIT_USAGE)
 
 
 def is_local(name: str) -> bool:
@@ -361,6 +373,7 @@ def run_label(plan: dict, script: Path, flavor: str, timeout: int) -> str:
     """What makes two submissions the same: what is trained, by which code, on what, for how long."""
     keys = [key for key in ("name", "method", "model", "dataset", "settings", "push") if key in plan]
     said = [json.dumps([plan[key] for key in keys], sort_keys=True), script.read_text("utf-8"), flavor, str(timeout)]
+    said += [Path(path).read_text("utf-8") for path in reward_files(plan)]
     return hashlib.sha256("\0".join(said).encode()).hexdigest()[:24]
 
 
@@ -395,7 +408,17 @@ def program(plan: dict, script: Path, arguments: list[str]) -> dict:
 
 def passed_on(plan: dict, args) -> list:
     """The arguments that the training script gets too; this script's own --yes confirms what the card shows."""
-    return [*(["--finish"] if args.finish else []), *(["--yes"] if plan.get("push") else [])]
+    files = [part for path in reward_files(plan) for part in ("--reward-file", path)]
+    return [*files, *(["--finish"] if args.finish else []), *(["--yes"] if plan.get("push") else [])]
+
+
+def reward_files(plan: dict) -> list[str]:
+    """The files of the plan's own rewards, which travel to a job as arguments. Raises Failure for a missing one."""
+    named = (name.rpartition(":")[0] for name in plan["settings"].get("rewards", []))
+    files = sorted({path for path in named if path.endswith(".py")})
+    if missing := [path for path in files if not Path(path).is_file()]:
+        raise Failure(f"no file {missing[0]}, a reward of the plan", "run this where the plan was made", EXIT_USAGE)
+    return files
 
 
 def equivalent(call: dict) -> str:
@@ -405,7 +428,9 @@ def equivalent(call: dict) -> str:
     words += [part for key, value in call["labels"].items() for part in ("--label", f"{key}={value}")]
     words += [part for key, value in call["env"].items() for part in ("--env", f"{key}={value}")]
     words += [part for name in call["secrets"] for part in ("--secrets", name)]
-    words += ["--volume", f"hf://buckets/{call['volumes'][0].source}:{MOUNT}"]
+    for volume in call["volumes"]:
+        place = f"{volume.source}/{volume.path}" if volume.path else volume.source
+        words += ["--volume", f"hf://buckets/{place}:{volume.mount_path}{':ro' if volume.read_only else ''}"]
     if call["attempts"] > 1:
         words += ["--attempts", str(call["attempts"])]
     if call.get("network_group"):
@@ -435,6 +460,10 @@ def calls_of(plan: dict, document: dict, args, script: Path, flavor: str, secret
             "secrets": secrets,
             "volumes": [Volume(type="bucket", source=document["bucket"], mount_path=MOUNT, read_only=False)],
         }
+        if earlier := plan["model"].get("bucket"):
+            there = {"type": "bucket", "source": earlier["id"], "path": earlier["path"], "mount_path": MODEL_MOUNT}
+            call["volumes"].append(Volume(**there, read_only=True))
+            call["env"]["SKILLPACK_MODEL"] = MODEL_MOUNT
         if document["nodes"] > 1:
             call["env"]["NODE_RANK"] = str(node)
             call["network_group"] = f"run-{document['label'][:24]}"

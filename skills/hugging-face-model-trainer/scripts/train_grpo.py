@@ -1521,8 +1521,8 @@ HUB_FIXES = {
 @contextlib.contextmanager
 def on_hub(doing: str):
     """Turns what the Hub's client raises while `doing` into a Failure with the way out."""
-    from httpx import HTTPError
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
 
     try:
         yield
@@ -1652,6 +1652,7 @@ def base_licence(model: dict) -> dict:
     from huggingface_hub import ModelCard, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
+    model = model.get("base") or model  # of an adapter, which is published on its base again
     path = Path(model["id"]) / "README.md"
     try:
         if not Path(model["id"]).is_dir():
@@ -1673,7 +1674,8 @@ def model_card(run: dict, repo_id: str, licence: dict) -> str:
 
     plan, settings = run["plan"], run["plan"]["settings"]
     model, source = plan["model"], plan["dataset"]["source"]
-    base = None if Path(model["id"]).is_dir() else model["id"]
+    whole = (model.get("base") or model)["id"]
+    base = None if Path(whole).is_dir() else whole
     data = None if Path(source["id"]).exists() else source["id"]
     adapter = settings["lora"] is not None
     header = ModelCardData(
@@ -1947,7 +1949,8 @@ def shrunken_model(model: dict, kind, **more: object):
     """The plan's model with random weights and a shrunken config; none of its weights are read."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(model["id"], revision=model.get("revision"), **more)
+    whole = model.get("base") or model
+    config = AutoConfig.from_pretrained(whole["id"], revision=whole.get("revision"), **more)
     return kind.from_config(shrunken_config(config))
 
 
@@ -2032,20 +2035,40 @@ def load_splits(plan: dict, columns: tuple):
 
 
 def pretrained(model: dict, settings: dict, kind=None, **more: object):
-    """The weights of a plan's `model`, kept as the plan says; from_pretrained's own default is not that."""
+    """The weights of a plan's `model`, kept as the plan says; from_pretrained's own default is not that.
+
+    An adapter comes on its base: as it is, to be trained further, or merged where all parameters are trained.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings["weights"]]
-    kind = kind or AutoModelForCausalLM
-    return kind.from_pretrained(model["id"], revision=model.get("revision"), dtype=dtype, **more)
+    kind, base = kind or AutoModelForCausalLM, model.get("base")
+    if not base:
+        return kind.from_pretrained(place_of(model), revision=model.get("revision"), dtype=dtype, **more)
+    from peft import PeftModel
+
+    whole = kind.from_pretrained(base["id"], revision=base.get("revision"), dtype=dtype, **more)
+    adapted = PeftModel.from_pretrained(whole, place_of(model), revision=model.get("revision"), is_trainable=True)
+    return adapted if settings.get("lora") else adapted.merge_and_unload().requires_grad_(True)  # PEFT froze the base
+
+
+def place_of(model: dict) -> str:
+    """Where a plan's model lies: as it is called there, or where the job of a second stage has the first one's."""
+    return os.environ.get("SKILLPACK_MODEL") or model["id"]
 
 
 def load_tokenizer(model: dict):
     """The tokenizer, with a padding token: eos where the model names none, since padding carries no loss."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model["id"], revision=model.get("revision"))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place_of(model), revision=model.get("revision"))
+    except (OSError, ValueError):
+        if not model.get("base"):
+            raise
+        base = model["base"]  # of an adapter that was published without a tokenizer
+        tokenizer = AutoTokenizer.from_pretrained(base["id"], revision=base.get("revision"))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -2065,6 +2088,8 @@ import contextlib
 import shutil
 import tempfile
 import time
+
+LOOKED_AT = 1000  # rows whose tokens are counted before anything is loaded
 
 
 def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
@@ -2156,6 +2181,25 @@ def require_template(tokenizer, rows) -> None:
         )
 
 
+def require_trained_tokens(rows, parts, tokenizer, settings: dict) -> None:
+    """Counts the rows in which a token of the answer is left within max_length: no weights are read for it.
+
+    `parts(row)` is (what the model is given, its answers). Up to LOOKED_AT rows; raises Failure when none is left.
+    """
+    looked_at, limit = rows.select(range(min(len(rows), LOOKED_AT))), settings["max_length"]
+    lost = 0
+    for given, answers in map(parts, looked_at):
+        lost += not all(encode(tokenizer, given, answer, limit)[1] for answer in answers)
+    if lost == len(looked_at):
+        raise Failure(
+            f"no token carries loss once rows are cut at {limit} tokens",
+            "raise settings.max_length in the plan, or look at the rows' answers",
+            EXIT_USAGE,
+        )
+    if lost:
+        log(f"warning: in {lost} of {len(looked_at)} rows no token carries loss within {limit} tokens")
+
+
 @contextlib.contextmanager
 def trl_settings():
     """Turns TRL's or PEFT's refusal of the plan's settings into a Failure: nothing has been trained yet."""
@@ -2172,6 +2216,12 @@ def train_guarded(trainer, guard, out: Path, args) -> None:
 
     Where memory runs out, the program begins anew with half the batch, and does not come back from here.
     """
+    if not len(trainer.train_dataset):
+        raise Failure(
+            f"TRL leaves no row within {args.plan_read['settings']['max_length']} tokens",
+            "raise settings.max_length in the plan, or look at the rows' answers",
+            EXIT_USAGE,
+        )
     checkpoint = agreed(lambda: last_whole_checkpoint(out / "checkpoints"))
     if args.finish:
         if not checkpoint:
@@ -2244,6 +2294,9 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, scores, compare) -> 
         save_whole_model(trainer, out / "model")
         tuned = scores("tuned")
     if not FIRST:
+        await_all()
+        if not guard.stopped:
+            shutil.rmtree(out / "checkpoints", ignore_errors=True)  # this machine's pieces
         return EXIT_FAILED if guard.stopped else EXIT_OK
     entries = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     logged = ("step", "loss", "learning_rate", "reward")
@@ -2269,6 +2322,7 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, scores, compare) -> 
     document["seconds"] = time.monotonic() - guard.started
     document["peak_memory_gb"] = peak_memory_gb(plan["settings"]["device"])
     write_artifact(out / "run.json", document)
+    await_all()
     if guard.stopped:
         raise Failure(
             f"stopped by {guard.stopped} at step {trainer.state.global_step}",
@@ -2363,9 +2417,12 @@ def four_bits(settings: dict):
     )
 
 
-def lora_config(settings: dict, task: str = "CAUSAL_LM"):
-    """PEFT's configuration of the plan's adapter, or None for full fine-tuning. `SEQ_CLS` trains the head too."""
-    if settings["lora"] is None:
+def lora_config(model, settings: dict, task: str = "CAUSAL_LM"):
+    """PEFT's configuration of the plan's adapter; None for full fine-tuning, and for a model that has its adapter.
+
+    `SEQ_CLS` trains the head too.
+    """
+    if settings["lora"] is None or hasattr(model, "peft_config"):
         return None
     from peft import LoraConfig
 
@@ -2502,7 +2559,7 @@ def main(argv: list[str]) -> int:
             args=arguments,
             train_dataset=train_rows,
             processing_class=tokenizer,
-            peft_config=lora_config(settings),
+            peft_config=lora_config(model, settings),
             callbacks=[guard],
         )
     train_guarded(trainer, guard, out, args)

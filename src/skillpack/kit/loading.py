@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from skillpack.kit.data import held_out, map_row, open_rows, problem_of
@@ -59,20 +60,40 @@ def load_splits(plan: dict, columns: tuple):
 
 
 def pretrained(model: dict, settings: dict, kind=None, **more: object):
-    """The weights of a plan's `model`, kept as the plan says; from_pretrained's own default is not that."""
+    """The weights of a plan's `model`, kept as the plan says; from_pretrained's own default is not that.
+
+    An adapter comes on its base: as it is, to be trained further, or merged where all parameters are trained.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings["weights"]]
-    kind = kind or AutoModelForCausalLM
-    return kind.from_pretrained(model["id"], revision=model.get("revision"), dtype=dtype, **more)
+    kind, base = kind or AutoModelForCausalLM, model.get("base")
+    if not base:
+        return kind.from_pretrained(place_of(model), revision=model.get("revision"), dtype=dtype, **more)
+    from peft import PeftModel
+
+    whole = kind.from_pretrained(base["id"], revision=base.get("revision"), dtype=dtype, **more)
+    adapted = PeftModel.from_pretrained(whole, place_of(model), revision=model.get("revision"), is_trainable=True)
+    return adapted if settings.get("lora") else adapted.merge_and_unload().requires_grad_(True)  # PEFT froze the base
+
+
+def place_of(model: dict) -> str:
+    """Where a plan's model lies: as it is called there, or where the job of a second stage has the first one's."""
+    return os.environ.get("SKILLPACK_MODEL") or model["id"]
 
 
 def load_tokenizer(model: dict):
     """The tokenizer, with a padding token: eos where the model names none, since padding carries no loss."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model["id"], revision=model.get("revision"))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place_of(model), revision=model.get("revision"))
+    except (OSError, ValueError):
+        if not model.get("base"):
+            raise
+        base = model["base"]  # of an adapter that was published without a tokenizer
+        tokenizer = AutoTokenizer.from_pretrained(base["id"], revision=base.get("revision"))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
