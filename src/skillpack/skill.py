@@ -137,10 +137,10 @@ class Skill:
 
     @property
     def modules(self) -> frozenset[str]:
-        """The names under which the skill's own Python files and their folders can be imported."""
+        """The names under which the skill's own Python files and their folders can be imported, the skill's own too."""
         if self._modules is None:
             own = (part for name in self.tree.names if name.endswith(".py") for part in name.split("/"))
-            self._modules = frozenset(part.removesuffix(".py") for part in own)
+            self._modules = frozenset({self.tree.folder, *(part.removesuffix(".py") for part in own)})
         return self._modules
 
     @property

@@ -24,6 +24,7 @@ PIPED = (
     rf"\b{_FETCH}\s[^|;&\n]*(?:&[^&|;\n]*)*\|\s*{_SHELL}\b(?![\w./-])"
     rf"|(?:\b(?:ba|z)?sh|\beval|\bsource|(?:^|\s)\.)\s+(?:-c\s+)?[\"']?(?:<\(|\$\(|`)\s*{_FETCH}\s"
 )
+PRINTED = r"(?:^|[\s;&|({])(?:echo|printf|die|error|warn|info|log\w*)\s[^;&|]*$"
 
 
 @rule(severity=WARNING)
@@ -31,6 +32,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     """Commands in fences and shell scripts that fetch and run in one."""
     for where, command, line in commands(skill, FETCHERS, rf"\b{_FETCH}\s"):
         match = re.search(PIPED, command)
-        if match:
+        # What is printed is a hint to a person; a program in a here-document reads what was fetched as data.
+        if match and not re.search(PRINTED, command[: match.start()]) and "<<" not in command[match.end() :]:
             message = f"{quoted(' '.join(match[0].split()), 80)} runs what a server sends"
             yield Finding(message, "download it, check it, then run it", line=line, path=where)

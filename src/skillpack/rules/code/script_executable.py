@@ -37,7 +37,7 @@ def lacking(skill: Skill) -> Iterator[tuple[str, list[str], str, int]]:
     said: set[str] = set()
     names = sorted(name for name in skill.tree.names if name.endswith(RUNNABLE))
     for where, command, line in commands(skill, names):
-        match = re.match(r"(?:\./)?([\w./-]+\.\w+)(?=\s|$)", command)
+        match = re.match(r"(?:\./)?([\w./-]+\.(?:py|sh|bash|js|mjs|rb|pl))(?=\s+[^\s(]|\s*$)", command)
         if match is None or match[1] not in skill.tree.names or match[1] in said or match[1] not in skill.texts:
             continue
         name = match[1]

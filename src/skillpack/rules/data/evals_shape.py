@@ -2,6 +2,7 @@
 
 Why: `evals.json` is `{"skill_name", "evals": [{"id", "prompt", "expected_output", …}]}` and `eval_queries.json` a list
      of `{"query", "should_trigger"}`; a runner that finds another form runs nothing, which reads as success.
+     An `evals.json` with neither of these keys is another runner's and is not judged.
 Fix: correct the value that is named.
 """
 
@@ -29,6 +30,8 @@ def check(skill: Skill) -> Iterator[Finding]:
         if document is None:
             continue
         schema = "evals" if name.endswith("evals.json") else "eval-queries"
+        if schema == "evals" and not (isinstance(document, dict) and {"evals", "skill_name"} & document.keys()):
+            continue  # of another runner: no specification says what lies under evals/
         wrong = list(misfits(document, schema))
         yield from (Finding(message, FIX, where, path=path) for where, message in wrong)
         if wrong or schema != "evals":

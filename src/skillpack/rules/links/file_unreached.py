@@ -1,7 +1,8 @@
 """Every file of the skill is named somewhere.
 
 Why: an agent opens what it reads about; a file in scripts/, references/ or assets/ that neither SKILL.md nor a file
-     reached from it names is dead weight. A name, a folder's name, a Python import and a link all count.
+     reached from it names is dead weight. A name, a folder's name, a Python import and a link all count. In the
+     strict profile only: such files may be there for other programs.
 Fix: say in SKILL.md when to use it, or delete it.
 """
 
@@ -23,7 +24,7 @@ EXEMPT = (
 )
 
 
-@rule(severity=NOTICE)
+@rule(severity=NOTICE, profile="strict")
 def check(skill: Skill) -> Iterator[Finding]:
     """Files that nothing reaches, transitively."""
     if skill.text is None:

@@ -1,8 +1,9 @@
 """SKILL.md itself links to every reference.
 
 Why: the specification asks to keep references one level deep from SKILL.md; a file that is named only by another
-     reference is read late, in part, or not at all.
+     reference is read late, in part, or not at all. In the strict profile only: large skills mean their indexes.
 Fix: name the file in SKILL.md too, with when to open it.
+Spec: "Keep file references one level deep from `SKILL.md`."
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from skillpack.rules.links._local import local_links, resolved
 from skillpack.skill import Skill
 
 
-@rule(severity=NOTICE)
+@rule(severity=NOTICE, profile="strict")
 def check(skill: Skill) -> Iterator[Finding]:
     """Markdown files that only another reference links to."""
     main = skill.tree.skill_file

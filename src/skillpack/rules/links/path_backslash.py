@@ -1,4 +1,4 @@
-"""Paths are written with forward slashes.
+r"""Paths are written with forward slashes.
 
 Why: `scripts\run.py` works on Windows only; forward slashes work everywhere, on Windows too.
 Fix: write `scripts/run.py`.

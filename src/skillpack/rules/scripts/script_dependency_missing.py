@@ -2,6 +2,7 @@
 
 Why: `uv run` installs what the header names and nothing else; the import fails on the first run.
 Fix: add the package to `dependencies`. Imports in `try: … except ImportError` need not be named.
+Spec: "Be self-contained or clearly document dependencies"
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from skillpack.rules import rule_of_tree
 from skillpack.skill import Brief
 
 #: Share of the words of both that two descriptions have in common, and how many words that must be at least.
-SHARE, WORDS = 0.55, 8
+SHARE, WORDS = 0.7, 8
 #: Words in more descriptions than this bring no pair together: the cost stays linear in the number of skills.
 COMMON = 30
 _EMPTY = frozenset(
@@ -114,8 +114,15 @@ def check(briefs: Sequence[Brief]) -> Iterator[Finding]:
         if number < 3 or briefs[left].name == briefs[right].name:
             continue
         both = words[left] & words[right]
+        if _own(briefs[left], words[left], words[right]) and _own(briefs[right], words[right], words[left]):
+            continue
         if len(both) >= WORDS and len(both) >= SHARE * len(words[left] | words[right]):
             yield _finding(briefs[left], briefs[right], both)
+
+
+def _own(brief: Brief, words: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether the description says a word of its skill's name that the other's does not: what tells them apart."""
+    return not _words(brief.name).isdisjoint(words - others)
 
 
 def _words(text: str) -> frozenset[str]:
