@@ -144,3 +144,22 @@ def test_two_stages_run_as_jobs_the_second_from_the_bucket_of_the_first(tmp_path
     assert (tmp_path / f"runs/{name}/model/adapter_model.safetensors").is_file()
     report = (tmp_path / f"training_reports/{name}.md").read_text()
     assert "tiny: sft of" in report and "dpo" in report
+
+
+def test_a_reward_of_ones_own_travels_to_the_job_and_a_changed_one_is_another_job(tmp_path, bench):
+    def shown() -> dict:
+        done = bench.script("submit_run.py", "--plan", bench.plan, "--json")
+        assert done.returncode == 4, done.stderr
+        document: dict = json.loads(done.stdout)
+        return document
+
+    bench.edit(lambda document: document.update(method="grpo"))
+    bench.edit(lambda document: document["settings"].update(num_generations=4, rewards=["number", "mine.py:short"]))
+    absent = bench.script("submit_run.py", "--plan", bench.plan)
+    assert absent.returncode == 2 and "no file mine.py" in absent.stderr
+    (tmp_path / "mine.py").write_text("def short(completions, **columns): return [1.0 for _ in completions]\n")
+    first = shown()
+    assert "--reward-file mine.py" in first["commands"][0]
+    assert shown()["label"] == first["label"]
+    (tmp_path / "mine.py").write_text("def short(completions, **columns): return [0.5 for _ in completions]\n")
+    assert shown()["label"] != first["label"]
