@@ -48,6 +48,7 @@ lint: setup
 	$(BIN)/python -m skillpack sync --check
 	$(BIN)/python -m skillpack manifest --check
 	$(BIN)/python -m skillpack validate --strict skills/
+	$(BIN)/python -m skillpack rules --check docs/rules.md
 
 check: lint test  ## what CI runs
 

@@ -15,10 +15,13 @@ from skillpack.errors import EXIT_FAILURE, EXIT_FINDINGS, EXIT_INTERRUPT, EXIT_U
 
 #: Commands that live elsewhere: name -> (module:command, line of help). Imported when they are run.
 ELSEWHERE = {
+    "explain": ("skillpack.pages:explain", "What a rule wants, why, and how to mend it."),
     "hub": ("skillpack.hub.cli:hub", "A local Hub with Jobs, to rehearse on."),
     "manifest": ("skillpack.manifests:manifest", "Write what each agent reads to find the skills."),
     "pack": ("skillpack.manifests:pack", "Write one archive a skill, the same bytes everywhere."),
+    "new": ("skillpack.scaffold:new", "Make a skill to begin with, which passes --strict."),
     "rehearse": ("skillpack.rehearsal:rehearse", "The whole training workflow on this machine."),
+    "rules": ("skillpack.pages:list_rules", "List the rules, or make docs/rules.md."),
     "sync": ("skillpack.kit.cli:sync", "Write the generated regions of the bundled scripts."),
 }
 #: A process that checks more skills than this shows its progress.
@@ -280,30 +283,6 @@ def prompt(paths: tuple[str, ...]) -> None:
     from skillpack.listing import available_skills
 
     _print(available_skills(_load(paths)) + "\n")
-
-
-@skillpack.command()
-@click.argument("slug", required=False)
-def rules(slug: str | None) -> None:
-    """List the rules, or print the documentation of the one called SLUG."""
-    from skillpack.rules import discover
-
-    found = discover()
-    if slug is None:
-        width = max(len(rule.slug) for rule in found)
-        for rule in found:
-            _print(f"{rule.slug:<{width}}  {rule.severity.label:<7}  {rule.summary}\n")
-        return
-    for rule in found:
-        if rule.slug == slug:
-            _print(f"{rule.slug} ({rule.severity.label})\n\n{rule.documentation}\n")
-            return
-    from difflib import get_close_matches
-
-    from skillpack.errors import UsageFailure
-
-    near = get_close_matches(slug, [rule.slug for rule in found], n=1)
-    raise UsageFailure(f"no rule is called {slug!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
 def _with_bar(trees: Sequence[Any]) -> Iterator[Any]:

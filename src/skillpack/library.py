@@ -1,7 +1,7 @@
 """The validator as a library: `from skillpack import load_skill, check`.
 
     skill = load_skill("skills/my-skill")
-    for found in check(skill, profile="recommended"):
+    for found in check(skill):
         print(found.location.path, found.location.line, found.severity.label, found.message)
 
 Nothing is executed or fetched, and nothing of what a skill contains is raised: it is in the diagnostics.

@@ -3,6 +3,7 @@
 Why: the specification: a string of tools with spaces between them. Claude Code takes a list too, so a list is
      a warning here; the reference library lets it pass or refuses it, depending on how it is written.
 Fix: write `allowed-tools: Bash(git:*) Read`.
+Spec: "A space-separated string of tools that are pre-approved to run"
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Why: the specification's limits.
 Fix: shorten it, or remove the line when there is nothing to say.
+Spec: "Must be 1-500 characters if provided"
 """
 
 from __future__ import annotations

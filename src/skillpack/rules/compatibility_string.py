@@ -2,6 +2,7 @@
 
 Why: the specification: text about the environment that the skill needs.
 Fix: write it as one line of text.
+Spec: "Indicates environment requirements (intended product, system packages, network access, etc.)."
 """
 
 from __future__ import annotations

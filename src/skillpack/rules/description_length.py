@@ -3,6 +3,7 @@
 Why: the specification's limit; Copilot CLI drops a skill with a longer one, Claude Code cuts it. Characters
      are counted, not bytes.
 Fix: keep what the skill does and when to use it; move the rest into the body.
+Spec: "Must be 1-1024 characters"
 """
 
 from __future__ import annotations

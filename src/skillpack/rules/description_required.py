@@ -3,6 +3,7 @@
 Why: the specification requires it, and it is all that an agent sees when it decides whether to open the
      skill; Codex and Gemini CLI drop a skill without it.
 Fix: add `description:` with what the skill does and when to use it.
+Spec: "Max 1024 characters. Non-empty. Describes what the skill does and when to use it."
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ Why: it is all that an agent reads before it chooses; the specification wants wh
      Judged by structure: a clause of time or condition, a sentence that is an instruction to use, or the words of a
      user's request. Only descriptions in English are judged.
 Fix: add a sentence such as "Use when …", with the words that a user would say.
+Spec: "Should describe both what the skill does and when to use it"
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Why: no client is known to read it, and the reference library refuses it; the specification keeps metadata for
      what is not its own.
 Fix: move it under `metadata:`.
+Spec: "Clients can use this to store additional properties not defined by the Agent Skills spec"
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Why: the specification: the name of a license, or the name of a bundled license file.
 Fix: write `license: Apache-2.0` or `license: LICENSE.txt`.
+Spec: "License name or reference to a bundled license file."
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Why: the specification: a map from string keys to string values.
 Fix: write `metadata:` and `key: value` lines indented below it.
+Spec: "A map from string keys to string values"
 """
 
 from __future__ import annotations

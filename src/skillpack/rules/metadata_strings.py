@@ -4,6 +4,7 @@ Why: the specification: a map from string keys to string values. `version: 1.10`
      readers, and lists are dropped or shown in the form of a programming language. The reference library
      makes text of everything.
 Fix: put the value into quotes; write a list as one string with commas.
+Spec: "A map from string keys to string values"
 """
 
 from __future__ import annotations

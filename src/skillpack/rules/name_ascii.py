@@ -4,6 +4,7 @@ Why: the specification says `unicode lowercase alphanumeric characters` and expl
      reference library accepts café and 技能; other validators and some clients take the explanation literally
      and refuse them.
 Fix: nothing has to be done; for the widest reach use a to z.
+Spec: "May only contain unicode lowercase alphanumeric characters (`a-z`, `0-9`) and hyphens (`-`)"
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Why: the specification. Clients use the name as a command and a folder; capitals, spaces and underscores break
      on some of them.
 Fix: write it in lower case with hyphens, and rename the folder alike.
+Spec: "May only contain unicode lowercase alphanumeric characters (`a-z`, `0-9`) and hyphens (`-`)"
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Why: the specification: a name must not start or end with a hyphen, nor hold two in a row.
 Fix: remove the extra hyphens, and rename the folder alike.
+Spec: "Must not start or end with a hyphen (`-`)" "Must not contain consecutive hyphens (`--`)"
 """
 
 from __future__ import annotations

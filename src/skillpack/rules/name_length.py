@@ -2,6 +2,7 @@
 
 Why: the specification's limit; Codex reports a longer one as an error.
 Fix: shorten the name and the folder's name.
+Spec: "Must be 1-64 characters"
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Why: the specification: the name must match the parent directory's. Clients take the one or the other, so a
      skill with two names is listed under one and called by the other.
 Fix: rename the folder or the field.
+Spec: "Must match the parent directory name"
 """
 
 from __future__ import annotations

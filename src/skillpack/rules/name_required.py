@@ -2,6 +2,7 @@
 
 Why: the specification requires it; clients show and call the skill by it.
 Fix: add `name:` with the folder's name.
+Spec: "The required `name` field"
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Why: the specification names it so. Codex and Gemini CLI look for exactly SKILL.md; the reference library takes
      skill.md too. On file systems that ignore case the difference shows only after the skill has moved.
 Fix: rename it (`git mv skill.md SKILL.md`).
+Spec: "A skill is a directory containing, at minimum, a `SKILL.md` file"
 """
 
 from __future__ import annotations

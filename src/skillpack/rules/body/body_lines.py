@@ -3,6 +3,7 @@
 Why: the specification recommends it (a recommendation, not a limit): the whole body enters the context of every
      task that uses the skill.
 Fix: move what only some tasks need into files under references/ and say when to open each.
+Spec: "Keep your main `SKILL.md` under 500 lines."
 """
 
 from __future__ import annotations

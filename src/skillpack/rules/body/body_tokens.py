@@ -3,6 +3,7 @@
 Why: the specification recommends it: the whole body enters the context of every task that uses the skill. The number
      is an estimate that needs no vocabulary; on real skills it was within 13 % of a count.
 Fix: move what only some tasks need into files under references/ and say when to open each.
+Spec: "**Instructions** (< 5000 tokens recommended): The full `SKILL.md` body is loaded when the skill is activated"
 """
 
 from __future__ import annotations

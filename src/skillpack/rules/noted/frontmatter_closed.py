@@ -2,6 +2,7 @@
 
 Why: without it the whole file is frontmatter and the skill has no instructions.
 Fix: put a line `---` between the fields and the text.
+Spec: "The `SKILL.md` file must contain YAML frontmatter followed by Markdown content."
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Why: clients look for `---` at the very beginning; after a blank line, a comment or a title they read no
      frontmatter at all.
 Fix: let the first line of the file be exactly `---`.
+Spec: "The `SKILL.md` file must contain YAML frontmatter followed by Markdown content."
 """
 
 from __future__ import annotations

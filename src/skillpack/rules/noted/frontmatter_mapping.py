@@ -2,6 +2,7 @@
 
 Why: name and description are looked up by their names; a list, plain text or a composite key has none.
 Fix: write one `field: value` a line.
+Spec: "The `SKILL.md` file must contain YAML frontmatter followed by Markdown content."
 """
 
 from __future__ import annotations

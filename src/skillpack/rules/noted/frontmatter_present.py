@@ -3,6 +3,7 @@
 Why: the specification: the file must contain YAML frontmatter followed by Markdown. Codex and Gemini CLI drop
      a skill without it.
 Fix: begin the file with `---`, a line for name, one for description, and `---`.
+Spec: "The `SKILL.md` file must contain YAML frontmatter followed by Markdown content."
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Why: a skill is a folder with a file SKILL.md; a folder of that name, a pipe or a file without read permission
      is none, and the reference library crashes on the first.
 Fix: put a regular file there.
+Spec: "A skill is a directory containing, at minimum, a `SKILL.md` file"
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Why: clients drop a skill whose frontmatter does not parse, most of them silently.
 Fix: write each field as `field: value`; quote values that begin with a special character, or write them as a
      block: `field: >-` and the text indented below it.
+Spec: "The `SKILL.md` file must contain YAML frontmatter followed by Markdown content."
 """
 
 from __future__ import annotations
