@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skillpack import workers
+from skillpack import start, workers
 from skillpack.checker import check
 from skillpack.cli import main
 from skillpack.diagnostics import ERROR, Finding, redacted
 from skillpack.errors import Failure
 from skillpack.reports import text
 from skillpack.rules import Rule, discover
-from skillpack.skill import Skill, load_skill
-from skillpack.source import Tree, find
+from skillpack.skill import MAX_TEXT, Skill, load_skill
+from skillpack.source import MAX_FILE_BYTES, Tree, find
 from skillpack.workers import check_trees
 
 CASES = Path(__file__).parent / "rules"
@@ -61,7 +61,7 @@ def hook(event, arguments):
 
 sys.dont_write_bytecode = True
 sys.addaudithook(hook)
-from skillpack import workers
+from skillpack import start, workers
 from skillpack.cli import main
 
 def judge(skills, rules, judge=workers.judge):
@@ -145,6 +145,20 @@ def test_any_bytes_give_findings_and_never_a_traceback(data: bytes, start: bytes
         assert text.render(diagnostics, 1).encode()
 
 
+def test_text_past_the_ceiling_of_a_skill_is_named_and_not_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "big"
+    (folder / "references").mkdir(parents=True)
+    (folder / "SKILL.md").write_text("---\nname: big\ndescription: d\n---\nSee references/.\n", encoding="utf-8")
+    size = (MAX_TEXT // 17) + 1
+    assert size < MAX_FILE_BYTES
+    for number in range(18):
+        (folder / "references" / f"{number:02}.txt").write_text("a" * size, encoding="utf-8")
+    found = check(map(load_skill, find(str(tmp_path))), RULES)
+    (notice,) = (one for one in found if one.slug == "text-unchecked")
+    assert notice.location.path.endswith("17.txt")
+    assert "were not looked at" in notice.message or "was not looked at" in notice.message
+
+
 def test_a_rule_that_crashes_is_an_error_and_hides_no_other(tmp_path: Path) -> None:
     (tmp_path / "SKILL.md").write_text("---\nname: hf_abcdefghijklmnopqrst\n---\n", encoding="utf-8")
 
@@ -171,6 +185,31 @@ def test_a_rule_that_crashes_is_exit_code_1(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("skillpack.rules.discover", lambda: [Rule("bad", ERROR, crash)])
     assert main(["validate", str(tmp_path)]) == 1
+
+
+def test_the_start_without_click_reports_what_the_command_reports(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    codes = set()
+    for case in sorted(CASES.glob("*/*")):
+        reports = []
+        for run, options in ((start.main, []), (main, ["--format", "text"])):
+            code = run(["validate", str(case), *options])
+            reports.append((code, *capsys.readouterr()))
+            codes.add(code)
+        assert reports[0] == reports[1]
+    assert codes == {0, 1}
+
+
+def test_one_skill_is_validated_without_click_and_an_option_with_it(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "SKILL.md").write_text("---\nname: a\ndescription: d\n---\nText.\n", encoding="utf-8")
+    for options, loaded in (("", False), (", '--strict'", True)):
+        call = f"main(['validate', 'a'{options}])"
+        code = f"import sys; from skillpack.start import main; {call}; print('click' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+        assert done.stdout.split("\n")[-2] == str(loaded)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -261,10 +300,12 @@ def test_control_characters_in_names_do_not_reach_the_terminal(
     folder.mkdir()
     (folder / "SKILL.md").write_text('---\nname: "\\e[31m\\u202e"\n"\\e[2J": x\n---\n', encoding="utf-8")
     main(["validate", str(tmp_path)])
+    quoted = capsys.readouterr().out
+    main(["validate", str(tmp_path), "--no-source"])
     main(["list", str(tmp_path)])
     out = capsys.readouterr().out
-    assert "\x1b" not in out
-    assert "\u202e" not in out
+    assert "\x1b" not in out + quoted
+    assert "\u202e" not in out + quoted
     assert all(".md" in line or "checked" in line or line.startswith("  ") for line in out.splitlines())
     main(["validate", str(tmp_path), "--format", "json"])
     assert json.loads(capsys.readouterr().out)["diagnostics"][0]["path"] == str(folder / "SKILL.md")
@@ -279,7 +320,7 @@ def test_no_message_calls_anything_safe() -> None:
 
 def test_validate_on_one_skill_imports_next_to_nothing_beyond_click_and_yaml(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "SKILL.md").write_text("---\nname: a\ndescription: d\n---\n", encoding="utf-8")
+    (tmp_path / "a" / "SKILL.md").write_text("---\nname: a\ndescription: d\n---\nText.\n", encoding="utf-8")
 
     def modules(code: str) -> set[str]:
         done = subprocess.run(
