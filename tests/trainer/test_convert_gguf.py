@@ -159,14 +159,16 @@ def test_nothing_is_pushed_without_yes_and_a_push_is_found_on_the_hub(converted,
     assert hub.api(token).model_info(f"{user}/tuned-GGUF").sha == info.sha
 
 
-def test_a_file_worse_than_was_allowed_is_told_and_not_pushed(adapter: Path, hub: LocalHub, tmp_path: Path) -> None:
+def test_a_file_further_from_its_source_than_allowed_is_told_and_not_pushed(
+    adapter: Path, hub: LocalHub, tmp_path: Path
+) -> None:
     user, token = new_user(hub)
     done = convert(
-        adapter.parent, "tuned", "--types", "Q8_0", "--rows", 2, "--max-ratio", 0.5, "--out", tmp_path / "gguf",
-        "--push-to", "bad-GGUF", "--yes", **hub.env(token=token), HF_HUB_OFFLINE="0",
+        adapter.parent, "tuned", "--types", "Q8_0", "--rows", 2, "--max-ratio", "1.000000001",
+        "--out", tmp_path / "gguf", "--push-to", "bad-GGUF", "--yes", **hub.env(token=token), HF_HUB_OFFLINE="0",
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
-    assert "times the source's, above 0.5" in done.stderr
+    assert "times the source's, not within a factor of 1" in done.stderr
     assert "nothing was pushed" in done.stderr
     files = hub.api(token).list_repo_files(f"{user}/bad-GGUF")
     assert not [name for name in files if name.endswith(".gguf")]

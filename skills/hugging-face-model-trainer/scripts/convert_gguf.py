@@ -1137,8 +1137,8 @@ def prove(path: Path, kind: str, document: dict, measured: dict, max_ratio: floa
     problems = tokenizer_problems(path, tokenizer)
     if same < len(measured["texts"]):
         problems.append(f"{len(measured['texts']) - same} of {len(measured['texts'])} texts become other tokens")
-    if not ratio < max_ratio:  # NaN is not below either
-        problems.append(f"its perplexity is {ratio:.3f} times the source's, above {max_ratio}")
+    if not 1 / max_ratio < ratio < max_ratio:  # NaN is not between either; far below is as far from the source
+        problems.append(f"its perplexity is {ratio:.6g} times the source's, not within a factor of {max_ratio:g}")
     if line["tokens"] < 1:
         problems.append("it generates nothing")
     for problem in problems:
@@ -1225,7 +1225,9 @@ def options() -> argparse.ArgumentParser:
     arguments.add_argument("--base", help="the adapter's base, where it is not where the adapter says")
     arguments.add_argument("--text", type=Path, help="UTF-8 text for perplexity (default: the run's held-out rows)")
     arguments.add_argument("--rows", type=int, default=20, help="texts for perplexity (default: 20)")
-    arguments.add_argument("--max-ratio", type=float, default=1.2, help="of perplexities, above it exit 1 (1.2)")
+    arguments.add_argument(
+        "--max-ratio", type=float, default=1.2, help="of perplexities, either way; beyond it exit 1 (default: 1.2)"
+    )
     arguments.add_argument("--push-to", metavar="NAME", help="model repository to push to, with --yes")
     arguments.add_argument("--public", action="store_true", help="make that repository public (default: private)")
     arguments.add_argument("--yes", action="store_true", help="push; without this only the files are made")
@@ -1235,8 +1237,9 @@ def options() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     args = options().parse_args(argv)
-    if args.rows < 1 or (args.text and not args.text.is_file()):
-        raise Failure(f"--rows {args.rows}, --text {args.text}", "give at least 1, and a file", EXIT_USAGE)
+    if args.rows < 1 or args.max_ratio <= 1 or (args.text and not args.text.is_file()):
+        problem = f"--rows {args.rows}, --max-ratio {args.max_ratio:g}, --text {args.text}"
+        raise Failure(problem, "give at least 1, more than 1, and a file", EXIT_USAGE)
     source = find_source(args.source, args.base)
     out = args.out or (Path(args.source) / "gguf" if source.run else Path("gguf") / source.name)
     log(f"{source.name}: reading its {'adapter and base' if source.adapter else 'weights'}")
