@@ -227,6 +227,8 @@ def drop_rights(level: str, uid: int) -> None:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
         Path(os.__file__).stat()  # an interpreter below a closed home cannot be read now: OSError, and no verdict
+    elif level == "other user":
+        raise PermissionError("only root can become another user")
     elif level == "namespaces":
         libc_call("capset", (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)())
     if sys.platform == "linux":
