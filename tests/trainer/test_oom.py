@@ -77,14 +77,15 @@ def test_a_step_out_of_memory_halves_the_batch_and_loses_no_step(tmp_path: Path,
 
 def test_the_batch_goes_down_to_one_with_the_rows_of_a_step_kept_and_then_says_what_to_change(tmp_path: Path) -> None:
     settings, seen = {"batch_size": 6, "accumulation": 1}, []
-    for step in range(2):
-        halve_batch(settings, tmp_path, step, MemoryError())
+    for step, size in enumerate((6, 3)):
+        for _ in range(2):  # a second process of the same run does not halve again
+            halve_batch(settings, tmp_path, size, step, MemoryError())
         now = batch_of(settings, tmp_path)
         seen.append((now["batch_size"], now["accumulation"]))
     assert seen == [(3, 2), (1, 6)]
     assert [event["batch_size"] for event in now["halved"]] == [6, 3]
     with pytest.raises(Failure, match="--max-length"):
-        halve_batch(settings, tmp_path, 2, MemoryError())
+        halve_batch(settings, tmp_path, 1, 2, MemoryError())
 
 
 def test_what_memory_says_is_told_from_other_errors() -> None:

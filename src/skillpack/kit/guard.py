@@ -190,27 +190,30 @@ def batch_of(settings: dict, out: Path) -> dict:
     return {"batch_size": settings["batch_size"], "accumulation": settings["accumulation"], "halved": []}
 
 
-def halve_batch(settings: dict, out: Path, step: int, error: BaseException) -> None:
-    """Writes down a batch of half the rows and twice the accumulation. Raises Failure when there is no smaller one.
+def halve_batch(settings: dict, out: Path, batch_size: int, step: int, error: BaseException) -> None:
+    """Writes down a batch of half of `batch_size` rows and twice the accumulation. Raises Failure when that is one.
 
     The rows of a step stay the same, so that the run is the one that was planned. An odd batch goes down to the
-    next size that divides them.
+    next size that divides them. Of several processes, any may be the one whose memory ran out, and the first counts.
     """
     now = batch_of(settings, out)
-    rows = now["batch_size"] * now["accumulation"]
-    if now["batch_size"] == 1:
+    if now["batch_size"] < batch_size:
+        return
+    if batch_size == 1:
         raise Failure(
             "out of memory with one row at a time",
             "plan again with a lower --max-length, with --lora or --qlora, or for more memory",
         ) from None
-    smaller = max(size for size in range(1, now["batch_size"] // 2 + 1) if rows % size == 0)
-    event = {"step": step, "batch_size": now["batch_size"], "error": str(error).splitlines()[0][:200] if str(error) else
-             type(error).__name__}  # fmt: skip
+    rows = batch_size * now["accumulation"]
+    smaller = max(size for size in range(1, batch_size // 2 + 1) if rows % size == 0)
+    said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    event = {"step": step, "batch_size": batch_size, "error": said}
     document = {"batch_size": smaller, "accumulation": rows // smaller, "halved": [*now["halved"], event]}
-    if FIRST:
-        write_atomic(out / "batch.json", json.dumps(document))
-    log(f"out of memory at step {step} with {now['batch_size']} rows at a time: going on with {smaller}, "
-        f"accumulated {rows // smaller} times")  # fmt: skip
+    write_atomic(out / "batch.json", json.dumps(document))
+    log(
+        f"out of memory at step {step} with {batch_size} rows at a time: going on with {smaller}, accumulated "
+        f"{rows // smaller} times"
+    )
 
 
 def begin_anew() -> None:
@@ -223,7 +226,7 @@ def begin_anew() -> None:
         raise Failure("a step ran out of memory", "run the same command again: it continues with the smaller batch")
     sys.stdout.flush()
     sys.stderr.flush()
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(3, min(os.sysconf("SC_OPEN_MAX"), 1 << 16))
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 

@@ -196,7 +196,8 @@ def train_guarded(trainer, guard, out: Path, args) -> None:
             raise
         short = error
     if short:
-        halve_batch(args.plan_read["settings"], out, trainer.state.global_step, short)
+        rows, step = trainer.args.per_device_train_batch_size, trainer.state.global_step
+        halve_batch(args.plan_read["settings"], out, rows, step, short)
         guard.finish()
         begin_anew()
     guard.finish()
