@@ -29,7 +29,6 @@ ORDER = [
         "clients",
         "reports",
         "listing",
-        "pages",
         "library",
     ),
     *(
@@ -38,6 +37,7 @@ ORDER = [
         "targets",
         "kit",
         "fixes",
+        "pages",
         "baseline",
         "changed",
         "scaffold",

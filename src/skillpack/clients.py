@@ -162,6 +162,9 @@ def _reference(skill: Skill) -> Iterator[Said]:
     if text is None:
         yield from _unread(skill)
         return
+    if skill.tree.skill_file not in ("SKILL.md", "skill.md"):
+        yield DROPPED, f"the file is called {skill.tree.skill_file}"
+        return
     marked = any(_noted(skill, "byte-order-mark"))
     parts = text.replace("\r\n", "\n").split("---", 2)
     if marked or not text.startswith("---"):
@@ -178,6 +181,8 @@ def _reference(skill: Skill) -> Iterator[Said]:
         refusal = _strictyaml(root, fields)
     except (yaml.YAMLError, RecursionError):
         refusal = "the frontmatter does not parse"
+    if any(_noted(skill, "yaml-aliases", "yaml-tags")):
+        refusal = "strictyaml refuses anchors and tags"
     if refusal:
         yield DROPPED, refusal
         return
@@ -219,7 +224,9 @@ def _strictyaml(root: yaml.Node | None, fields: dict[str, str]) -> str:
         elif isinstance(node, yaml.SequenceNode):
             stack += node.value
     for key, value in root.value:
-        fields[key.value] = value.value if isinstance(value, yaml.ScalarNode) else "-"
+        if not isinstance(value, yaml.ScalarNode) and key.value == "compatibility":
+            return "the compatibility is no text"
+        fields[key.value] = value.value if isinstance(value, yaml.ScalarNode) else ""
     return ""
 
 
