@@ -77,6 +77,9 @@ def script_module():
 @pytest.fixture
 def compare(script_module, tmp_path, monkeypatch):
     """`compare(*arguments)`: (exit code, comparison.json) of a comparison in the test's folder."""
+    import torch
+
+    torch.set_num_threads(1)  # tiny models on several threads wait for each other
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
@@ -293,11 +296,13 @@ def pairs(path: Path) -> Path:
                              for q, a in questions()[:20]])  # fmt: skip
 
 
-@pytest.mark.parametrize("method", ["dpo", "reward", "grpo"])
+@pytest.mark.parametrize("method", ["dpo", "kto", "reward", "grpo"])
 def test_every_method_is_scored_by_what_it_trains_for(compare, tiny_model, shaken, tmp_path, method):
     data, more, tuned, metrics = pairs(tmp_path / "pairs.jsonl"), [], shaken, {"preference_accuracy", "margin"}
     if method == "reward":
         tuned, metrics = adapter_of(tiny_model, tmp_path / "head", "SEQ_CLS"), {"pair_accuracy"}
+    if method == "kto":
+        metrics = {"shift", "likelihood_good", "likelihood_bad"}
     if method == "grpo":
         data = write_rows(tmp_path / "prompts.jsonl", [{"prompt": user(q), "answer": a} for q, a in questions()[:20]])
         judge = "def letters(completions, **columns):\n    return [float(len(c[-1]['content'])) for c in completions]\n"
@@ -305,7 +310,7 @@ def test_every_method_is_scored_by_what_it_trains_for(compare, tiny_model, shake
         more, metrics = ["--reward", "rewards.py:letters", "--max-new-tokens", 5], {"reward"}
     _, document = compare("--base", tiny_model, "--tuned", tuned, "--data", data, "--method", method, *more)
     assert set(document["held_out"]["metrics"]) == metrics
-    assert document["held_out"]["rows"] == 20
+    assert document["held_out"]["rows"] == (40 if method == "kto" else 20)  # a pair is two answers
     assert len(document["samples"]) == (0 if method == "reward" else 5)
     if method == "reward":
         from peft import AutoPeftModelForSequenceClassification
@@ -360,6 +365,35 @@ def test_models_of_the_wrong_kind_are_refused_before_anything_is_scored(script_m
     assert not (tmp_path / "result").exists()
 
 
+def test_models_and_rows_of_the_hub_are_compared_by_commit(hub, tiny_model, shaken, tmp_path):
+    api, tuned, rows = hub.api(), f"{hub.user}/shaken-adapter", f"{hub.user}/questions"
+    adapter = adapter_of(tiny_model, tmp_path / "adapter", "CAUSAL_LM")
+    for repo, kind, folder in ((f"{hub.user}/tiny", "model", tiny_model), (tuned, "model", adapter)):
+        api.create_repo(repo, repo_type=kind)
+        commit = api.upload_folder(repo_id=repo, repo_type=kind, folder_path=folder).oid
+    api.create_repo(rows, repo_type="dataset")
+    data = write_rows(tmp_path / "test.jsonl", [{"prompt": f"{q} ", "completion": a} for q, a in questions()[:8]])
+    api.upload_file(repo_id=rows, repo_type="dataset", path_or_fileobj=data, path_in_repo="test.jsonl")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "compare_models.py"), "--base", f"{hub.user}/tiny", "--tuned", tuned,
+         "--data", rows, "--max-new-tokens", "0", "--json"],
+        cwd=tmp_path, env=hub.env(), capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["tuned"] == {"id": tuned, "version": commit, "kind": "adapter"}
+    assert document["settings"]["tokenizer"] == "base"
+    assert document["held_out"]["rows"] == 8
+    assert (tmp_path / "comparisons/shaken-adapter-against-tiny/comparison.json").is_file()
+
+
+def test_a_model_that_is_not_there_is_refused(script_module, compare, tiny_model, tmp_path):
+    (tmp_path / "empty").mkdir()
+    models = ("--base", tiny_model, "--data", "rows.jsonl")
+    assert "holds no model" in refused(script_module, compare, *models, "--tuned", "empty")
+    assert "nobody/nothing: " in refused(script_module, compare, *models, "--tuned", "nobody/nothing")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -381,7 +415,6 @@ def test_a_probe_that_cannot_be_asked_is_named_by_its_line(script_module, compar
     [
         ({"model_path": None, "status": "stopped"}, "stopped before its end"),
         ({"model_path": "model"}, "watch_run.py runs --download"),
-        ({"model_path": ".", "plan": {"method": "kto", "settings": {}}}, "kto runs are not compared"),
     ],
 )
 def test_a_run_that_cannot_be_compared_says_what_to_do(script_module, compare, tmp_path, fields, message):
@@ -390,6 +423,14 @@ def test_a_run_that_cannot_be_compared_says_what_to_do(script_module, compare, t
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text(json.dumps(run))
     assert message in refused(script_module, compare, "runs")
+
+
+def test_without_lm_eval_the_message_says_how_to_bring_it(script, tmp_path):
+    (tmp_path / "lm_eval.py").write_text("raise ImportError('not here')")  # stands before the installed one
+    done = script("compare_models.py", "--base", "a", "--tuned", "b", "--data", "c", "--tasks", "arc_easy",
+                  PYTHONPATH=str(tmp_path))  # fmt: skip
+    assert done.returncode == 2
+    assert "uv run --with lm-eval==0.4.13" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["runs/x", "--base", "y"], ["--base", "a", "--tuned", "b"]])

@@ -33,8 +33,8 @@ def comparison(**fields: object) -> dict:
     """A comparison.json with a task, probes and samples, valid by its schema."""
     document = {
         "schema": "skillpack/comparison/1", "name": "tiny", "created": "2026-11-21T08:00:00+00:00",
-        "run": {"name": "tiny", "plan_sha256": "0"}, "method": "sft", "base": {"id": "b", "revision": None},
-        "tuned": {"id": "runs/model", "kind": "full"},
+        "run": {"name": "tiny", "plan_sha256": "0"}, "method": "sft", "base": {"id": "b", "version": "c0ffee"},
+        "tuned": {"id": "runs/model", "version": "beef", "kind": "full"},
         "data": {"source": {"id": "rows.jsonl"}, "split": {"key": "group"}, "separated": True},
         "settings": {"device": "cpu", "weights": "fp32", "precision": "fp32", "max_length": 256, "seed": 0,
                      "batch_size": 8, "max_new_tokens": 67, "tokenizer": "tuned"},

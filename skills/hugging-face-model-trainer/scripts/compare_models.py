@@ -626,6 +626,41 @@ def score_by_head(model, tokenizer, row: dict, settings: dict) -> dict:
     return {"pair_accuracy": rewards["chosen"] > rewards["rejected"], **rewards}
 
 
+def as_labelled(rows):
+    """Rows of prompt, completion and label, mixed in a fixed order: TRL pairs a prompt with its neighbour's answer."""
+    from trl.data_utils import maybe_unpair_preference_dataset
+
+    rows = maybe_unpair_preference_dataset(rows if "label" in rows.column_names else with_prompt(rows))
+    return rows.shuffle(seed=0)
+
+
+def score_label(model, tokenizer, row: dict, settings: dict) -> dict | None:
+    """{likelihood: of the answer, mean log-likelihood of its tokens}; None when the answer is cut away."""
+    likelihoods = answer_likelihoods(model, tokenizer, row["prompt"], [row["completion"]], settings)
+    return {"likelihood": likelihoods[0][0] / likelihoods[0][1], "good": bool(row["label"])} if likelihoods else None
+
+
+def compare_labels(base: list[dict], tuned: list[dict]) -> dict | None:
+    """The comparison of run.json: how likely good and bad answers are, and the sum of how far each moved rightly.
+
+    `shift` is KTO's implicit reward (Ethayarajh et al., 2024, section 3) over beta and the answer's tokens: the change
+    of a good answer's mean log-likelihood, and of a bad one's with its sign turned. Of the base it is 0.
+    """
+    signs = [1 if score["good"] else -1 for score in base]
+    moved = [
+        {"shift": sign * (after["likelihood"] - before["likelihood"]), "group": before["group"]}
+        for sign, before, after in zip(signs, base, tuned, strict=True)
+    ]
+    still = [{"shift": 0.0, "group": score["group"]} for score in base]
+    document = compare_scores(still, moved, {"shift": "higher"})
+    for side, better in (("good", "higher"), ("bad", "lower")):
+        kept = [index for index, score in enumerate(base) if score["good"] == (side == "good")]
+        part = compare_scores([base[i] for i in kept], [tuned[i] for i in kept], {"likelihood": better})
+        if document and part:
+            document["metrics"][f"likelihood_{side}"] = part["metrics"]["likelihood"]
+    return document
+
+
 # endregion skillpack:preferences
 
 # region skillpack:generation
@@ -878,6 +913,8 @@ def drop_rights(level: str, uid: int) -> None:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
         Path(os.__file__).stat()  # an interpreter below a closed home cannot be read now: OSError, and no verdict
+    elif level == "other user":
+        raise PermissionError("only root can become another user")
     elif level == "namespaces":
         libc_call("capset", (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)())
     if sys.platform == "linux":
@@ -1371,11 +1408,13 @@ import time
 
 COLUMNS = {
     "sft": ANSWER_COLUMNS, "dpo": ("prompt", "chosen", "rejected"),
+    "kto": ("prompt", "completion", "label", "chosen", "rejected"),
     "reward": ("prompt", "chosen", "rejected", "margin"), "grpo": (),
 }  # fmt: skip
 METRICS = {
     "sft": {"loss": "lower", "accuracy": "higher"},
     "dpo": {"preference_accuracy": "higher", "margin": "higher"},
+    "kto": {"shift": "higher"},
     "reward": {"pair_accuracy": "higher"},
     "grpo": {},
 }
@@ -1389,15 +1428,19 @@ def main(argv: list[str]) -> int:
     started = time.monotonic()
     probes = read_probes(args.probes) if args.probes else []
     if args.tasks:
-        require_lm_eval()
+        lm_eval_parts()
+        missing = [task for task in args.tasks if task_file(task) and not Path(task).is_file()]
+        if missing:
+            raise Failure(f"no file {missing[0]}", "give the path of the task's YAML file", EXIT_USAGE)
     plan["settings"] = on_this_machine(plan["settings"], args)
     method, settings = plan["method"], plan["settings"]
     files = tuple(args.reward_file)
     rewards = [named_reward(name, files) for name in settings.get("rewards", [])] if method == "grpo" else []
     adapter = require_kind(tuned, method)
+    at = {"base": version_of(plan["model"]["id"], plan["model"].get("revision")), "tuned": version_of(tuned)}
     train, test = load_splits(plan, COLUMNS[method])
-    if method == "dpo":
-        train, test = with_prompt(train), with_prompt(test)
+    if method in ("dpo", "kto"):
+        train, test = map(with_prompt if method == "dpo" else as_labelled, (train, test))
     rows = [dict(row) for row in test]
     choices = closed_answers(train, test) if method == "sft" else []
     tokenizer, read_by = shared_tokenizer(plan["model"], tuned)
@@ -1415,7 +1458,7 @@ def main(argv: list[str]) -> int:
     for side, model_of in {"base": None, "tuned": tuned}.items():
         # loaded when the first score is missing, and not at all when all are kept
         load = functools.cache(functools.partial(load_side, plan, model_of, adapter, tokenizer))
-        about = [plan["model"]["id"], plan["model"].get("revision"), model_of and identity(model_of), read_by]
+        about = [plan["model"]["id"], at["base"], model_of, model_of and at["tuned"], read_by]
         about += [{key: settings[key] for key in ("device", "weights", "precision", "max_length", "seed")}]
 
         def measured(kind: str, items: list, measure, *more, batch: int = 1, side=side, load=load, about=about) -> list:
@@ -1446,8 +1489,8 @@ def main(argv: list[str]) -> int:
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "run": run and {"name": run["name"], "plan_sha256": run["plan_sha256"]},
         "method": method,
-        "base": {"id": plan["model"]["id"], "revision": plan["model"].get("revision")},
-        "tuned": {"id": tuned, "kind": "adapter" if adapter else "full"},
+        "base": {"id": plan["model"]["id"], "version": at["base"]},
+        "tuned": {"id": tuned, "version": at["tuned"], "kind": "adapter" if adapter else "full"},
         "data": {"source": plan["dataset"]["source"], "split": {k: v for k, v in plan["dataset"]["split"].items()
                  if k in ("key", "fraction", "seed", "held_out_split")}, "separated": run is not None},
         "settings": {**{key: settings[key] for key in ("device", "weights", "precision", "max_length", "seed")},
@@ -1471,7 +1514,8 @@ def main(argv: list[str]) -> int:
     log(f"wrote {out / 'comparison.json'}")
     emit(document) if args.json else say(summary(document))
     outcome = document["verdict"]["outcome"]
-    return EXIT_NO if outcome == "worse" or (args.require_better and outcome != "better") else EXIT_OK
+    no = outcome in ("worse", "not compared") or (args.require_better and outcome != "better")
+    return EXIT_NO if no else EXIT_OK
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
@@ -1532,9 +1576,6 @@ def subject(args: argparse.Namespace) -> tuple[dict, str, Path, dict | None]:
     tuned = folder / run["model_path"]
     if not tuned.is_dir():
         raise Failure(f"{tuned} is not here", f"fetch it: watch_run.py {folder} --download", EXIT_USAGE)
-    if plan["method"] not in COLUMNS:
-        fix = "run.json has the comparison that the training made; for more give --base, --tuned and --data"
-        raise Failure(f"{plan['method']} runs are not compared by this script", fix, EXIT_USAGE)
     if args.rows:
         plan["settings"]["held_out_rows"] = args.rows
     return plan, str(tuned), args.out or folder, run
@@ -1580,10 +1621,33 @@ def on_this_machine(settings: dict, args: argparse.Namespace) -> dict:
     return {**settings, "device": device, "weights": weights, "precision": precision, "seed": seed}
 
 
-def identity(model: str) -> list:
-    """What a kept score of this model is good for: its name, and of a folder the files with their times."""
-    files = sorted(Path(model).glob("*")) if Path(model).is_dir() else []
-    return [model, [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]]
+def file_of(model: str, name: str, revision: str | None = None) -> Path | None:
+    """A file of a model's folder or repository, None where it has none. Raises Failure where there is no model."""
+    if Path(model).is_dir():
+        return Path(model) / name if (Path(model) / name).is_file() else None
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(model, name, revision=revision))
+    except (OSError, HFValidationError) as error:  # what the Hub answers is an OSError too
+        if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+            return None
+        problem = str(error).strip().splitlines()[0]
+        raise Failure(
+            f"{model}: {problem}", "give a folder, or a Hub id that your token may read", EXIT_USAGE
+        ) from None
+
+
+def version_of(model: str, revision: str | None = None) -> str:
+    """What the weights of a model are known by: the commit on the Hub, or a hash of the folder's files and times."""
+    if not Path(model).is_dir():
+        found = file_of(model, "config.json", revision) or file_of(model, "adapter_config.json", revision)
+        if found is None:
+            raise Failure(f"{model} has neither config.json nor adapter_config.json", "is it a model?", EXIT_USAGE)
+        return found.parent.name
+    files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(Path(model).iterdir())]
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
 
 
 def kept(file: Path, key: str, items: list, what: str, measure, batch: int = 1) -> list:
@@ -1620,24 +1684,24 @@ def _kept_lines(file: Path, key: str) -> list:
 
 def shared_tokenizer(base: dict, tuned: str):
     """(tokenizer, where it is from) for both models: the tuned one's, whose chat template the training scored with."""
-    from transformers.utils import cached_file
-
-    of_tuned = cached_file(tuned, "tokenizer_config.json", _raise_exceptions_for_missing_entries=False)
-    model = {"id": tuned} if of_tuned else base
-    return load_tokenizer(model), "tuned" if of_tuned else "base"
+    of_tuned = file_of(tuned, "tokenizer_config.json") is not None
+    return load_tokenizer({"id": tuned} if of_tuned else base), "tuned" if of_tuned else "base"
 
 
 def require_kind(tuned: str, method: str) -> dict | None:
     """The configuration of an adapter, or None for a whole model. Raises Failure for a model of another kind."""
-    from transformers import AutoConfig
-    from transformers.utils import cached_file
-
-    found = cached_file(tuned, "adapter_config.json", _raise_exceptions_for_missing_entries=False)
-    adapter = json.loads(Path(found).read_text(encoding="utf-8")) if found else None
+    found = file_of(tuned, "adapter_config.json")
+    adapter = json.loads(found.read_text(encoding="utf-8")) if found else None
     if adapter:
         head = adapter["task_type"] == "SEQ_CLS"
     else:
-        head = any("SequenceClassification" in name for name in AutoConfig.from_pretrained(tuned).architectures or [])
+        config = file_of(tuned, "config.json")
+        if config is None:
+            raise Failure(
+                f"{tuned} holds no model", "give the folder with config.json or adapter_config.json", EXIT_USAGE
+            )
+        named = json.loads(config.read_text(encoding="utf-8")).get("architectures") or []
+        head = any("SequenceClassification" in name for name in named)
     if head != (method == "reward"):
         raise Failure(
             f"{tuned} {'is a reward model: it scores answers and writes none' if head else 'has no head that scores'}",
@@ -1659,7 +1723,8 @@ def load_side(plan: dict, tuned: str | None, adapter: dict | None, tokenizer):
     settings, reward = plan["settings"], plan["method"] == "reward"
     more = {"num_labels": 1} if reward else {}
     torch.manual_seed(settings["seed"])  # a reward model's base has a new head: the one that training began with
-    whole = {"id": tuned} if tuned and not adapter else plan["model"]
+    begun_on = plan["model"].get("base")  # of a run that went on from an adapter, and trained that
+    whole = plan["model"] if not tuned else {"id": tuned} if not adapter else begun_on or plan["model"]
     kind = AutoModelForSequenceClassification if reward else AutoModelForCausalLM
     log(f"loading {whole['id']}" + (f" and the adapter {tuned}" if tuned and adapter else ""))
     model = pretrained(whole, settings, kind, **more)
@@ -1687,7 +1752,8 @@ def score_row(method: str, model, tokenizer, row: dict, choices: list, settings:
     """The scores of one held-out row by likelihood or by a head, by the code that the training scores with."""
     if method == "sft":
         return score_answer(model, tokenizer, row, choices, settings)
-    return (score_by_head if method == "reward" else score_pair)(model, tokenizer, row, settings)
+    score = {"dpo": score_pair, "kto": score_label, "reward": score_by_head}[method]
+    return score(model, tokenizer, row, settings)
 
 
 def prompt_of(row: dict, method: str):
@@ -1704,7 +1770,10 @@ def expected(row: dict, method: str) -> str | None:
     """The right answer as text, where a row has one."""
     if method == "sft":
         return answer_text(conversation(row)[1])
-    right = row.get("chosen") if method == "dpo" else row.get("answer")
+    if method == "kto":
+        right = row["completion"] if row["label"] else None
+    else:
+        right = row.get("chosen") if method == "dpo" else row.get("answer")
     return right[-1]["content"] if isinstance(right, list) else None if right is None else str(right)
 
 
@@ -1725,7 +1794,7 @@ def what_to_answer(args, method: str, rows: list[dict], tokenizer, settings: dic
         log(f"no held-out row is answered: {why}")
         return 0, 0, limit or 128
     longest = max(len(tokenizer(expected(row, method) or "")["input_ids"]) for row in rows)
-    matched = 0 if method == "dpo" or longest > SHORT_ANSWER else len(rows)
+    matched = 0 if method != "sft" or longest > SHORT_ANSWER else len(rows)
     if method == "sft" and args.generate_rows is not None:
         matched = min(len(rows), args.generate_rows)
     return matched, args.samples, limit or max(64, min(longest, SHORT_ANSWER) + 16)
@@ -1748,7 +1817,7 @@ def held_out_metrics(method: str, rows, choices, found: dict, told: list[int], r
     whole = [index for index, pair in enumerate(zip(*scores, strict=True)) if all(pair)]  # not cut away
     both = [[{**side[index], "group": group_of(rows[index])} for index in whole] for side in scores]
     document: dict = {"rows": len(both[0]), "choices": choices, "metrics": {}, "perplexity": None}
-    add_metrics(document, both, metrics)
+    add_metrics(document, compare_labels(*both) if method == "kto" else compare_scores(*both, metrics))
     if "loss" in document["metrics"]:
         document["perplexity"] = perplexity(document["metrics"]["loss"])
     told = [index for index in sorted(told) if method == "grpo" or expected(rows[index], method) is not None]
@@ -1771,14 +1840,14 @@ def held_out_metrics(method: str, rows, choices, found: dict, told: list[int], r
              for index, right in zip(told, rights, strict=True)]
             for side in found.values()
         ]  # fmt: skip
-        add_metrics(document, both, {name: "higher" for name in both[0][0] if name != "group"})
+        add_metrics(document, compare_scores(*both, {name: "higher" for name in both[0][0] if name != "group"}))
         document["rows"] = document["rows"] or len(told)
     return document if document["metrics"] else None
 
 
-def add_metrics(document: dict, both: list, metrics: dict) -> None:
-    for name, metric in (compare_scores(*both, metrics) or {"metrics": {}})["metrics"].items():
-        document["metrics"][name] = {**metric, "rows": len(both[0])}
+def add_metrics(document: dict, part: dict | None) -> None:
+    for name, metric in (part or {"metrics": {}})["metrics"].items():
+        document["metrics"][name] = {**metric, "rows": part["rows"]}
 
 
 def perplexity(loss: dict) -> dict:
@@ -1833,11 +1902,16 @@ def probe_metrics(probes: list[dict], found: dict) -> dict:
     return {"rows": len(samples), "scored": len(right_known), "metrics": metrics, "samples": samples}
 
 
-def require_lm_eval() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("lm_eval") is None:
-        raise Failure("--tasks needs lm-eval", f"uv run --with {LM_EVAL} …, or pip install {LM_EVAL}", EXIT_USAGE)
+def lm_eval_parts() -> tuple:
+    """What is used of lm-eval. Raises Failure where it is not installed: the header does not bring it."""
+    try:
+        from lm_eval import simple_evaluate
+        from lm_eval.models.huggingface import HFLM
+        from lm_eval.tasks import TaskManager
+    except ImportError as error:
+        install = f"uv run --with {LM_EVAL} scripts/compare_models.py …, or pip install {LM_EVAL}"
+        raise Failure(f"--tasks needs lm-eval: {error}", install, EXIT_USAGE) from None
+    return simple_evaluate, HFLM, TaskManager
 
 
 def task_file(task: str) -> bool:
@@ -1849,12 +1923,7 @@ def lm_eval_task(model, tokenizer, task: str, args) -> dict:
 
     A group gives its tasks. `mean` is lm-eval's own; `values` are per document, for pairing.
     """
-    from lm_eval import simple_evaluate
-    from lm_eval.models.huggingface import HFLM
-    from lm_eval.tasks import TaskManager
-
-    if task_file(task) and not Path(task).is_file():
-        raise Failure(f"no file {task}", "give the path of the task's YAML file", EXIT_USAGE)
+    simple_evaluate, HFLM, TaskManager = lm_eval_parts()
     try:
         results = simple_evaluate(
             HFLM(pretrained=model, tokenizer=tokenizer, batch_size=args.batch_size),
@@ -1898,7 +1967,7 @@ def task_metrics(found: dict, args) -> dict:
             both = [[{label: value, "group": document} for document, value in side[name][label]["values"].items()]
                     for side in (base, tuned)]  # fmt: skip
             entry["rows"] = len(both[0])
-            add_metrics(entry, both, {label: metric["better"]})
+            add_metrics(entry, compare_scores(*both, {label: metric["better"]}))
     return tasks
 
 
@@ -1907,9 +1976,11 @@ def warnings_of(args, plan: dict, tuned: str, adapter, run, rows, probes, train)
     warnings = []
     if run is None:
         warnings.append("what the tuned model was trained on is not known here: rows that it has seen would flatter it")
-    if adapter and adapter.get("base_model_name_or_path") not in (None, plan["model"]["id"]):
-        trained_on = adapter["base_model_name_or_path"]
-        warnings.append(f"the adapter was trained on {trained_on}, and is put on {plan['model']['id']}")
+    put_on = (plan["model"].get("base") or plan["model"])["id"]
+    if adapter and (trained_on := adapter.get("base_model_name_or_path")) not in (None, put_on):
+        warnings.append(f"the adapter was trained on {trained_on}, and is put on {put_on}")
+    if plan["settings"].get("quantization"):
+        warnings.append("the training held the base in 4 bits; here both models are whole")
     baseline = args.run and (args.run if args.run.is_dir() else args.run.parent) / "baseline.json"
     if run and baseline.is_file() and not args.rows:
         then = {score["group"] for score in json.loads(baseline.read_text(encoding="utf-8"))}

@@ -549,6 +549,41 @@ def score_by_head(model, tokenizer, row: dict, settings: dict) -> dict:
     return {"pair_accuracy": rewards["chosen"] > rewards["rejected"], **rewards}
 
 
+def as_labelled(rows):
+    """Rows of prompt, completion and label, mixed in a fixed order: TRL pairs a prompt with its neighbour's answer."""
+    from trl.data_utils import maybe_unpair_preference_dataset
+
+    rows = maybe_unpair_preference_dataset(rows if "label" in rows.column_names else with_prompt(rows))
+    return rows.shuffle(seed=0)
+
+
+def score_label(model, tokenizer, row: dict, settings: dict) -> dict | None:
+    """{likelihood: of the answer, mean log-likelihood of its tokens}; None when the answer is cut away."""
+    likelihoods = answer_likelihoods(model, tokenizer, row["prompt"], [row["completion"]], settings)
+    return {"likelihood": likelihoods[0][0] / likelihoods[0][1], "good": bool(row["label"])} if likelihoods else None
+
+
+def compare_labels(base: list[dict], tuned: list[dict]) -> dict | None:
+    """The comparison of run.json: how likely good and bad answers are, and the sum of how far each moved rightly.
+
+    `shift` is KTO's implicit reward (Ethayarajh et al., 2024, section 3) over beta and the answer's tokens: the change
+    of a good answer's mean log-likelihood, and of a bad one's with its sign turned. Of the base it is 0.
+    """
+    signs = [1 if score["good"] else -1 for score in base]
+    moved = [
+        {"shift": sign * (after["likelihood"] - before["likelihood"]), "group": before["group"]}
+        for sign, before, after in zip(signs, base, tuned, strict=True)
+    ]
+    still = [{"shift": 0.0, "group": score["group"]} for score in base]
+    document = compare_scores(still, moved, {"shift": "higher"})
+    for side, better in (("good", "higher"), ("bad", "lower")):
+        kept = [index for index, score in enumerate(base) if score["good"] == (side == "good")]
+        part = compare_scores([base[i] for i in kept], [tuned[i] for i in kept], {"likelihood": better})
+        if document and part:
+            document["metrics"][f"likelihood_{side}"] = part["metrics"]["likelihood"]
+    return document
+
+
 # endregion skillpack:preferences
 
 # region skillpack:spread
@@ -636,14 +671,13 @@ def spread_arguments(plan: dict) -> dict:
     """The TrainingArguments of FSDP2, or nothing.
 
     Each process saves its piece of a checkpoint, and reads it again also when there are more or fewer of them.
-    Activations are recomputed by FSDP's own checkpointing: with the trainer's, each layer is gathered twice.
+    FSDP's own activation checkpointing stays off, since it renames the layers, and an adapter is then saved empty
+    (accelerate 1.15, peft 0.21); the trainer's gathers each layer twice in the backward pass.
     """
     if plan["hardware"].get("strategy") != "fsdp2":
         return {}
-    config = {"version": 2, "reshard_after_forward": True, "cpu_ram_efficient_loading": True,
-              "state_dict_type": "SHARDED_STATE_DICT",
-              "activation_checkpointing": plan["settings"]["activation_checkpointing"]}  # fmt: skip
-    return {"fsdp": True, "fsdp_config": config, "activation_checkpointing": False}
+    config = {"version": 2, "reshard_after_forward": True, "cpu_ram_efficient_loading": True}
+    return {"fsdp": True, "fsdp_config": config | {"state_dict_type": "SHARDED_STATE_DICT"}}
 
 
 def prepare_to_spread(plan: dict) -> None:
@@ -664,9 +698,13 @@ def prepare_to_spread(plan: dict) -> None:
 
 def save_whole_model(trainer, folder: Path) -> None:
     """Saves the model as one that `from_pretrained` reads; under FSDP2 the first process gathers it in its memory."""
-    if trainer.is_fsdp_enabled:
-        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
-    trainer.save_model(str(folder))
+    if not trainer.is_fsdp_enabled:
+        return trainer.save_model(str(folder))
+    trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+    weights = trainer.accelerator.get_state_dict(trainer.model)
+    for name in getattr(trainer.model, "all_tied_weights_keys", None) or {}:
+        weights.pop(name, None)  # gathered, a tied weight is no longer known to be the same
+    trainer._save(str(folder), state_dict=weights)
 
 
 # endregion skillpack:spread
@@ -851,27 +889,30 @@ def batch_of(settings: dict, out: Path) -> dict:
     return {"batch_size": settings["batch_size"], "accumulation": settings["accumulation"], "halved": []}
 
 
-def halve_batch(settings: dict, out: Path, step: int, error: BaseException) -> None:
-    """Writes down a batch of half the rows and twice the accumulation. Raises Failure when there is no smaller one.
+def halve_batch(settings: dict, out: Path, batch_size: int, step: int, error: BaseException) -> None:
+    """Writes down a batch of half of `batch_size` rows and twice the accumulation. Raises Failure when that is one.
 
     The rows of a step stay the same, so that the run is the one that was planned. An odd batch goes down to the
-    next size that divides them.
+    next size that divides them. Of several processes, any may be the one whose memory ran out, and the first counts.
     """
     now = batch_of(settings, out)
-    rows = now["batch_size"] * now["accumulation"]
-    if now["batch_size"] == 1:
+    if now["batch_size"] < batch_size:
+        return
+    if batch_size == 1:
         raise Failure(
             "out of memory with one row at a time",
             "plan again with a lower --max-length, with --lora or --qlora, or for more memory",
         ) from None
-    smaller = max(size for size in range(1, now["batch_size"] // 2 + 1) if rows % size == 0)
-    event = {"step": step, "batch_size": now["batch_size"], "error": str(error).splitlines()[0][:200] if str(error) else
-             type(error).__name__}  # fmt: skip
+    rows = batch_size * now["accumulation"]
+    smaller = max(size for size in range(1, batch_size // 2 + 1) if rows % size == 0)
+    said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    event = {"step": step, "batch_size": batch_size, "error": said}
     document = {"batch_size": smaller, "accumulation": rows // smaller, "halved": [*now["halved"], event]}
-    if FIRST:
-        write_atomic(out / "batch.json", json.dumps(document))
-    log(f"out of memory at step {step} with {now['batch_size']} rows at a time: going on with {smaller}, "
-        f"accumulated {rows // smaller} times")  # fmt: skip
+    write_atomic(out / "batch.json", json.dumps(document))
+    log(
+        f"out of memory at step {step} with {batch_size} rows at a time: going on with {smaller}, accumulated "
+        f"{rows // smaller} times"
+    )
 
 
 def begin_anew() -> None:
@@ -884,7 +925,7 @@ def begin_anew() -> None:
         raise Failure("a step ran out of memory", "run the same command again: it continues with the smaller batch")
     sys.stdout.flush()
     sys.stderr.flush()
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(3, min(os.sysconf("SC_OPEN_MAX"), 1 << 16))
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
@@ -1642,7 +1683,8 @@ def train_guarded(trainer, guard, out: Path, args) -> None:
             raise
         short = error
     if short:
-        halve_batch(args.plan_read["settings"], out, trainer.state.global_step, short)
+        rows, step = trainer.args.per_device_train_batch_size, trainer.state.global_step
+        halve_batch(args.plan_read["settings"], out, rows, step, short)
         guard.finish()
         begin_anew()
     guard.finish()
@@ -1857,41 +1899,6 @@ def trainer_arguments(plan: dict, out: Path) -> dict:
 
 
 # endregion skillpack:training
-
-
-def as_labelled(rows):
-    """Rows of prompt, completion and label, mixed in a fixed order: TRL pairs a prompt with its neighbour's answer."""
-    from trl.data_utils import maybe_unpair_preference_dataset
-
-    rows = maybe_unpair_preference_dataset(rows if "label" in rows.column_names else with_prompt(rows))
-    return rows.shuffle(seed=0)
-
-
-def score_label(model, tokenizer, row: dict, settings: dict) -> dict | None:
-    """{likelihood: of the answer, mean log-likelihood of its tokens}; None when the answer is cut away."""
-    likelihoods = answer_likelihoods(model, tokenizer, row["prompt"], [row["completion"]], settings)
-    return {"likelihood": likelihoods[0][0] / likelihoods[0][1], "good": bool(row["label"])} if likelihoods else None
-
-
-def compare_labels(base: list[dict], tuned: list[dict]) -> dict | None:
-    """The comparison of run.json: how likely good and bad answers are, and the sum of how far each moved rightly.
-
-    `shift` is KTO's implicit reward (Ethayarajh et al., 2024, section 3) over beta and the answer's tokens: the change
-    of a good answer's mean log-likelihood, and of a bad one's with its sign turned. Of the base it is 0.
-    """
-    signs = [1 if score["good"] else -1 for score in base]
-    moved = [
-        {"shift": sign * (after["likelihood"] - before["likelihood"]), "group": before["group"]}
-        for sign, before, after in zip(signs, base, tuned, strict=True)
-    ]
-    still = [{"shift": 0.0, "group": score["group"]} for score in base]
-    document = compare_scores(still, moved, {"shift": "higher"})
-    for side, better in (("good", "higher"), ("bad", "lower")):
-        kept = [index for index, score in enumerate(base) if score["good"] == (side == "good")]
-        part = compare_scores([base[i] for i in kept], [tuned[i] for i in kept], {"likelihood": better})
-        if document and part:
-            document["metrics"][f"likelihood_{side}"] = part["metrics"]["likelihood"]
-    return document
 
 
 def main(argv: list[str]) -> int:

@@ -227,6 +227,41 @@ def score_by_head(model, tokenizer, row: dict, settings: dict) -> dict:
     return {"pair_accuracy": rewards["chosen"] > rewards["rejected"], **rewards}
 
 
+def as_labelled(rows):
+    """Rows of prompt, completion and label, mixed in a fixed order: TRL pairs a prompt with its neighbour's answer."""
+    from trl.data_utils import maybe_unpair_preference_dataset
+
+    rows = maybe_unpair_preference_dataset(rows if "label" in rows.column_names else with_prompt(rows))
+    return rows.shuffle(seed=0)
+
+
+def score_label(model, tokenizer, row: dict, settings: dict) -> dict | None:
+    """{likelihood: of the answer, mean log-likelihood of its tokens}; None when the answer is cut away."""
+    likelihoods = answer_likelihoods(model, tokenizer, row["prompt"], [row["completion"]], settings)
+    return {"likelihood": likelihoods[0][0] / likelihoods[0][1], "good": bool(row["label"])} if likelihoods else None
+
+
+def compare_labels(base: list[dict], tuned: list[dict]) -> dict | None:
+    """The comparison of run.json: how likely good and bad answers are, and the sum of how far each moved rightly.
+
+    `shift` is KTO's implicit reward (Ethayarajh et al., 2024, section 3) over beta and the answer's tokens: the change
+    of a good answer's mean log-likelihood, and of a bad one's with its sign turned. Of the base it is 0.
+    """
+    signs = [1 if score["good"] else -1 for score in base]
+    moved = [
+        {"shift": sign * (after["likelihood"] - before["likelihood"]), "group": before["group"]}
+        for sign, before, after in zip(signs, base, tuned, strict=True)
+    ]
+    still = [{"shift": 0.0, "group": score["group"]} for score in base]
+    document = compare_scores(still, moved, {"shift": "higher"})
+    for side, better in (("good", "higher"), ("bad", "lower")):
+        kept = [index for index, score in enumerate(base) if score["good"] == (side == "good")]
+        part = compare_scores([base[i] for i in kept], [tuned[i] for i in kept], {"likelihood": better})
+        if document and part:
+            document["metrics"][f"likelihood_{side}"] = part["metrics"]["likelihood"]
+    return document
+
+
 # endregion skillpack:preferences
 
 
