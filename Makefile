@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: setup demo test browser agents clients lint check bench clean
+.PHONY: fuzz setup demo test browser agents clients lint check bench clean
 
 setup: .venv/.installed
 
@@ -50,7 +50,12 @@ lint: setup
 	$(BIN)/python -m skillpack validate --strict skills/
 	$(BIN)/python -m skillpack rules --check docs/rules.md
 
-check: lint test  ## what CI runs
+# Longer, keeping what it learns: benchmarks/fuzz_validate.py --seconds 3600 --corpus FOLDER
+fuzz: setup  ## 60 seconds of coverage-guided fuzzing of the validator
+	@if $(BIN)/python -c "import atheris" 2>/dev/null; then $(BIN)/python benchmarks/fuzz_validate.py --seconds 60; \
+	else echo "atheris has no wheel for this machine: the validator was not fuzzed" >&2; fi
+
+check: lint test fuzz  ## what CI runs
 
 bench: setup  ## figures, never gates: see benchmarks/
 	$(BIN)/python benchmarks/validate.py
