@@ -8,6 +8,7 @@ Fix: correct the value that is named.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from skillpack.diagnostics import WARNING, Finding, quoted
 from skillpack.rules import rule
@@ -36,11 +37,16 @@ def check(skill: Skill) -> Iterator[Finding]:
         if schema != "marketplace" or wrong:
             continue
         own = document["name"].lower()
-        if own in RESERVED_MARKETPLACES or reserved_words(own):
-            message = f"{quoted(document['name'])} is reserved: `plugin marketplace add` refuses it"
+        if (own in RESERVED_MARKETPLACES or reserved_words(own)) and not _is_holder(document):
+            message = f"{quoted(document['name'])} is reserved: `plugin marketplace add` refuses it from others"
             yield Finding(message, "take another name", "name", path=path)
         names = [plugin["name"] for plugin in document["plugins"]]
         for index, plugin in enumerate(names):
             if plugin in names[:index]:
                 message = f"{quoted(plugin)} is there twice"
                 yield Finding(message, "rename one", f"plugins[{index}].name", path=path)
+
+
+def _is_holder(document: dict[str, Any]) -> bool:
+    """Whether the marketplace is of those for whom the names are kept: anthropics/skills has one of them."""
+    return str(document["owner"].get("email", "")).endswith("@anthropic.com")
