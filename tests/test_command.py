@@ -266,7 +266,7 @@ def test_rules_lists_every_rule_and_prints_the_page_of_one(capsys: pytest.Captur
     assert {path.name for path in CASES.iterdir() if path.is_dir()} < set(listed)
     assert main(["rules", "unquoted-colon"]) == 0
     page = capsys.readouterr().out
-    assert page.startswith("unquoted-colon (error)\n\n")
+    assert page.startswith("unquoted-colon (error, spec, fix)\n\n")
     assert "\nWhy: " in page
     assert "\nFix: " in page
 

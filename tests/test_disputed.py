@@ -68,7 +68,7 @@ def test_a_name_that_is_not_the_folders_is_an_error_also_for_a_lone_folder(tmp_p
 def test_skill_md_in_lower_case_is_read_and_the_clients_that_miss_it_are_named(tmp_path: Path) -> None:
     found = diagnose(tmp_path, b"---\nname: sort\n---\n", file="skill.md")
     assert verdicts(found) == ["error description-required", "warning skill-file-name"]
-    assert "Codex and Gemini CLI" in found[1].message
+    assert "Codex, Gemini CLI and Copilot CLI" in found[1].message
 
 
 def test_a_byte_order_mark_is_named_and_not_taken_for_missing_frontmatter(tmp_path: Path) -> None:

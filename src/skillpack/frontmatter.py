@@ -210,7 +210,7 @@ def _unquoted_colon(source: str, first: int, error: yaml.MarkedYAMLError, proble
     one_line = number == mark.line and indent(following) <= indent(lines[number])
     shown = escaped if len(escaped) <= 60 else escaped[:59] + "…"
     fix = f'write `{key}: "{shown}"`' if one_line else f"write `{key}: >-` and the text indented below it"
-    message = "the value holds an unquoted `: `, so YAML reads a second field in it and clients drop the skill"
+    message = "the value holds an unquoted `: `, so YAML reads a second field in it and strict clients drop the skill"
     _add(problems, "unquoted-colon", message, fix, first + mark.line, mark.column + 1, key)
     if not one_line:
         return ""

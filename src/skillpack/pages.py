@@ -79,6 +79,10 @@ def explain(slug: str) -> None:
 
     Exit codes: 0 printed, 2 no rule has this name.
     """
+    _print_page(slug)
+
+
+def _print_page(slug: str) -> None:
     from skillpack.config import known_rule
 
     rules = {rule.slug: rule for rule in discover()}
@@ -91,15 +95,18 @@ def explain(slug: str) -> None:
     epilog="Examples:\n\n  skillpack rules\n\n  skillpack rules --markdown > docs/rules.md\n\n"
     "  skillpack rules --check docs/rules.md",
 )
+@click.argument("slug", required=False)
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the pages of all rules as Markdown.")
 @click.option("--check", metavar="FILE", help="Print nothing if FILE is what --markdown prints; else the difference.")
-def list_rules(as_markdown: bool, check: str | None) -> int:
-    """List the rules; `skillpack explain SLUG` has the page of each.
+def list_rules(slug: str | None, as_markdown: bool, check: str | None) -> int:
+    """List the rules; with SLUG the same as `skillpack explain SLUG`.
 
-    Exit codes: 0 printed or in step, 1 FILE has drifted.
+    Exit codes: 0 printed or in step, 1 FILE has drifted, 2 no rule has this name.
     """
     rules = discover()
-    if check is not None:
+    if slug is not None:
+        _print_page(slug)
+    elif check is not None:
         path = Path(check)
         before = path.read_bytes().decode() if path.is_file() else ""
         after = markdown(rules)

@@ -155,7 +155,7 @@ def read_text(tree: Tree, name: str) -> str | None:
         tree.add("encoding-utf-8", "the file is UTF-16", "save it as UTF-8 without a byte order mark", path)
         return None
     if data.startswith(b"\xef\xbb\xbf"):
-        message = "the file begins with a byte order mark: Claude Code warns, Codex and Gemini CLI drop the skill"
+        message = "the file begins with a byte order mark: Claude Code, Codex and Gemini CLI drop the skill"
         tree.add("byte-order-mark", message, "save it as UTF-8 without a byte order mark", path)
         data = data[3:]
     try:

@@ -1,7 +1,7 @@
 """SKILL.md does not begin with a byte order mark.
 
-Why: the mark stands before `---`, so the frontmatter is not where clients look: Claude Code warns, Codex and
-     Gemini CLI drop the skill, and the reference library reports that there is no frontmatter.
+Why: the mark stands before `---`, so the frontmatter is not where clients look: Claude Code, Codex and Gemini
+     CLI do not list the skill, Copilot CLI does, and the reference library reports that there is no frontmatter.
 Fix: save the file as UTF-8 without a byte order mark.
 """
 

@@ -1,7 +1,7 @@
 """A value that holds a colon and a space is quoted.
 
-Why: YAML reads `description: Use when: …` as a field within a field and refuses it. It is the commonest way
-     in which a skill disappears without a word.
+Why: YAML reads `description: Use when: …` as a field within a field and refuses it. Copilot
+     CLI drops the skill and `claude plugin validate` refuses it; Codex and Gemini CLI mend it.
 Fix: put the value into double quotes, or write it as a block: `description: >-` and the text indented below
      it.
 """
