@@ -73,9 +73,11 @@ def test_dpo_makes_the_chosen_answers_likelier_beyond_the_interval(tmp_path, tra
     run = trained(
         "dpo", pairs(tmp_path / "rows.jsonl", form), steps=25, learning_rate=5e-3 if lora else 1e-3, lora=lora
     )
-    margin = run["comparison"]["metrics"]["margin"]
+    accuracy, margin = (run["comparison"]["metrics"][name] for name in ("preference_accuracy", "margin"))
     assert margin["beyond_interval"] and margin["tuned"] > margin["base"]
-    assert run["comparison"]["metrics"]["preference_accuracy"]["tuned"] > 0.9
+    assert accuracy["tuned"] > 0.9
+    # As chats the untrained model happens to prefer most of the chosen answers; as text it prefers one in ten.
+    assert accuracy["beyond_interval"] or form != "text"
 
 
 @pytest.mark.parametrize("form", ["chat", "text"])
