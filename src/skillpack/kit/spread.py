@@ -97,14 +97,13 @@ def spread_arguments(plan: dict) -> dict:
     """The TrainingArguments of FSDP2, or nothing.
 
     Each process saves its piece of a checkpoint, and reads it again also when there are more or fewer of them.
-    Activations are recomputed by FSDP's own checkpointing: with the trainer's, each layer is gathered twice.
+    FSDP's own activation checkpointing stays off, since it renames the layers, and an adapter is then saved empty
+    (accelerate 1.15, peft 0.21); the trainer's gathers each layer twice in the backward pass.
     """
     if plan["hardware"].get("strategy") != "fsdp2":
         return {}
-    config = {"version": 2, "reshard_after_forward": True, "cpu_ram_efficient_loading": True,
-              "state_dict_type": "SHARDED_STATE_DICT",
-              "activation_checkpointing": plan["settings"]["activation_checkpointing"]}  # fmt: skip
-    return {"fsdp": True, "fsdp_config": config, "activation_checkpointing": False}
+    config = {"version": 2, "reshard_after_forward": True, "cpu_ram_efficient_loading": True}
+    return {"fsdp": True, "fsdp_config": config | {"state_dict_type": "SHARDED_STATE_DICT"}}
 
 
 def prepare_to_spread(plan: dict) -> None:
@@ -125,9 +124,13 @@ def prepare_to_spread(plan: dict) -> None:
 
 def save_whole_model(trainer, folder: Path) -> None:
     """Saves the model as one that `from_pretrained` reads; under FSDP2 the first process gathers it in its memory."""
-    if trainer.is_fsdp_enabled:
-        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
-    trainer.save_model(str(folder))
+    if not trainer.is_fsdp_enabled:
+        return trainer.save_model(str(folder))
+    trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+    weights = trainer.accelerator.get_state_dict(trainer.model)
+    for name in getattr(trainer.model, "all_tied_weights_keys", None) or {}:
+        weights.pop(name, None)  # gathered, a tied weight is no longer known to be the same
+    trainer._save(str(folder), state_dict=weights)
 
 
 # endregion skillpack:spread
