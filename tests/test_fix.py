@@ -12,17 +12,20 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from skillpack.checker import check
 from skillpack.cli import main
 from skillpack.diagnostics import Diagnostic
 from skillpack.fixes import Repair, repair, write
 from skillpack.rules import Rule, discover
-from skillpack.skill import Skill
+from skillpack.skill import Skill, load_skill
 from skillpack.source import find
 
 CASES = Path(__file__).parent / "rules"
@@ -256,3 +259,34 @@ def test_killed_at_any_moment_each_file_is_the_old_one_or_the_new_one(tmp_path: 
             name = path.parent.name.encode()
             assert path.read_bytes() in (old % name, new % name)
     assert seen == {True, False}  # it was killed in the midst of the work, and not before or after
+
+
+LINES = st.sampled_from(
+    [
+        *("---", "----", "\ufeff---", "", "name: sort", "name: 'Sort '", "name: a--b", "name: 12", "compatibility: 3"),
+        *("description: a: b", "description: Sorts: all. # x", " c: d", "  e", "licence: é", "!x", "*a"),
+        *("allowed-tools: [Read, 'a b']", "allowed-tools:", "- Read # x", "- Bash(x:*)"),
+        *("metadata: {a: 1, b: [1, 2]}", "metadata:", "  version: 1.10"),
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(LINES, max_size=9), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "\ufeff", "---\n", "\n---\n"])
+)
+def test_whatever_is_in_a_file_fixes_only_lessen_what_is_found_and_come_to_an_end(
+    lines: list[str], end: str, start: str
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = skill(Path(folder), start + end.join([*lines, "---", "Sort."]))
+        (tree,) = find(str(path.parent))
+        before = {found.slug for found in judge(load_skill(find(str(path.parent))[0]))}
+        readable = load_skill(find(str(path.parent))[0]).readable
+        first = repair(tree, list(RULES.values()), judge, unsafe=True)
+        for change in first.changes:
+            write(change)
+        after = {found.slug for found in judge(load_skill(find(str(path.parent))[0]))}
+        if readable:
+            assert after <= before
+        assert repair(find(str(path.parent))[0], list(RULES.values()), judge, unsafe=True).changes == []
