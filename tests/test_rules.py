@@ -68,6 +68,11 @@ def test_a_rule_has_cases_of_both_kinds_and_a_page(rule: Rule) -> None:
     assert any(line.startswith("Fix: ") for line in rest)
 
 
+def test_the_rules_of_the_strict_profile_are_those_of_its_folder() -> None:
+    strict = {rule.slug for rule in RULES if rule.group == "strict"}
+    assert strict == {rule.slug for rule in RULES if rule.profile == "strict"} != set()
+
+
 def test_every_folder_of_cases_belongs_to_a_rule() -> None:
     assert {path.name for path in CASES.iterdir() if path.is_dir()} <= {rule.slug for rule in RULES}
 

@@ -127,8 +127,13 @@ def _table(value: Any, what: str) -> dict[str, Any]:
 
 def chosen(rules: Sequence[Rule], settings: Settings) -> list[Rule]:
     """The rules that take part, as far as their names and groups tell: none is imported for this."""
-    asked = settings.select or [rule.slug for rule in rules if settings.profile != "spec" or rule.group in SPEC_GROUPS]
+    asked = settings.select or [rule.slug for rule in rules if _takes_part(rule, settings.profile)]
     return [rule for rule in rules if rule.slug in asked and rule.slug not in settings.ignore]
+
+
+def _takes_part(rule: Rule, profile: str) -> bool:
+    """Whether a rule of this group is asked in this profile."""
+    return rule.group in SPEC_GROUPS if profile == "spec" else rule.group != "strict" or profile == "strict"
 
 
 def adjusted(found: Iterable[Diagnostic], rules: Sequence[Rule], settings: Settings) -> list[Diagnostic]:

@@ -29,7 +29,7 @@ JudgeAll = Callable[[Sequence[Brief]], Iterator[Finding]]
 PROFILES = ("spec", "recommended", "strict")
 
 #: Group (a folder) -> whether a skill has what its rules are about. "" are the rules that every skill is asked;
-#: `noted` report what was noted while reading; `tree` compare the skills of a tree with each other.
+#: `noted` report what was noted while reading; `strict` are of that profile alone; `tree` compare the skills of a tree.
 GROUPS: dict[str, Callable[[Skill], bool]] = {
     "": lambda skill: True,
     "noted": lambda skill: bool(skill.problems),
@@ -39,6 +39,7 @@ GROUPS: dict[str, Callable[[Skill], bool]] = {
     "code": lambda skill: skill.has_code,
     "hidden": lambda skill: skill.has_hidden,
     "data": lambda skill: bool(skill.data_files),
+    "strict": lambda skill: skill.text is not None,
     "tree": lambda skill: False,
 }
 
