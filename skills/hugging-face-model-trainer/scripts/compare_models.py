@@ -495,6 +495,7 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
     Rows are drawn in pairs, so that what is hard for both models cancels, and by whole `groups` (one name a row),
     since rows that repeat a prompt are not independent. Source: Efron and Tibshirani, An Introduction to the
     Bootstrap (1993), chapter 13; Davison and Hinkley, Bootstrap Methods (1997), section 3.8 for groups.
+    One group can be drawn in one way only, and shows nothing: its interval reaches to zero.
     """
     import numpy
 
@@ -504,6 +505,8 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
     drawn = numpy.random.default_rng(seed).integers(len(sums), size=(draws, len(sums)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = numpy.percentile(means, [2.5, 97.5])
+    if len(sums) == 1:
+        low, high = min(0.0, low), max(0.0, high)
     return {"difference": float(differences.mean()), "low": float(low), "high": float(high)}
 
 
@@ -2020,7 +2023,9 @@ def verdict(document: dict, args) -> dict:
 
 def not_shown(document: dict) -> str:
     beyond = [f"{len(document['tasks'])} task{'s' * (len(document['tasks']) > 1)}"] if document["tasks"] else []
-    beyond += [f"{document['probes']['rows']} probes"] if document["probes"] else []
+    beyond += (
+        [f"{document['probes']['rows']} probe{'s' * (document['probes']['rows'] > 1)}"] if document["probes"] else []
+    )
     return (
         f"This does not show how the models do on prompts and tasks beyond {listed(['the held-out rows', *beyond])}, "
         "what else was lost, whether people would prefer the answers, or what training with another seed would give."

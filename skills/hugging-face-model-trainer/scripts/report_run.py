@@ -180,11 +180,11 @@ MEANING = {
     "margin": "by how much it is likelier, in nats per token",
     "pair_accuracy": "share of pairs in which the chosen answer scores higher; the base is an untrained head",
     "reward": "sum of the rewards of the model's likeliest answer, each by its weight",
-    "shift": "change of the mean log-likelihood of good answers, and of bad ones with its sign turned; 0 for the base",
-    "likelihood_good": "mean log-likelihood of a token of the answers marked good",
-    "likelihood_bad": "the same of the answers marked bad",
     "accuracy": "share of rows in which the right answer is the likeliest of the task's answers",
     "exact_match": "share of rows whose likeliest answer is, word for word, the right one",
+    "shift": "by how much good answers became likelier and bad ones less likely, in nats per token",
+    "likelihood_good": "mean log-likelihood of the tokens of answers that are marked good",
+    "likelihood_bad": "the same of answers that are marked bad",
     "number_match": "share of rows whose likeliest answer comes to the right number",
 }
 CURVES = {
@@ -550,9 +550,6 @@ def settings_section(run: dict) -> list[str]:
     rows = [
         ["base model", f"{plan['model']['id']} ({size / 1e9:.2f}B parameters)" if size >= 1e7 else
          f"{plan['model']['id']} ({size} parameters)"],
-        *([["adapter of", plan["model"]["base"]["id"]]] if plan["model"].get("base") else []),
-        *(["trained before", f"{stage['name']}: {stage['method']} of {stage['model']} on {stage['dataset']}, "
-           f"{stage['steps']} steps"] for stage in plan["model"].get("stages", [])),
         ["data", f"{source['id']}, split {source['split']}; {run['train_rows']} rows trained on"],
         ["method", f"{plan['method']}, {change}"],
         ["precision", f"{settings['precision']} (weights kept in {settings['weights']})"],

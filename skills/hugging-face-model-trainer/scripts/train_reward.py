@@ -492,6 +492,7 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
     Rows are drawn in pairs, so that what is hard for both models cancels, and by whole `groups` (one name a row),
     since rows that repeat a prompt are not independent. Source: Efron and Tibshirani, An Introduction to the
     Bootstrap (1993), chapter 13; Davison and Hinkley, Bootstrap Methods (1997), section 3.8 for groups.
+    One group can be drawn in one way only, and shows nothing: its interval reaches to zero.
     """
     import numpy
 
@@ -501,6 +502,8 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
     drawn = numpy.random.default_rng(seed).integers(len(sums), size=(draws, len(sums)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = numpy.percentile(means, [2.5, 97.5])
+    if len(sums) == 1:
+        low, high = min(0.0, low), max(0.0, high)
     return {"difference": float(differences.mean()), "low": float(low), "high": float(high)}
 
 
