@@ -1624,18 +1624,22 @@ def on_this_machine(settings: dict, args: argparse.Namespace) -> dict:
     return {**settings, "device": device, "weights": weights, "precision": precision, "seed": seed}
 
 
+# region skillpack:identity
+import hashlib
+
+
 def file_of(model: str, name: str, revision: str | None = None) -> Path | None:
     """A file of a model's folder or repository, None where it has none. Raises Failure where there is no model."""
     if Path(model).is_dir():
         return Path(model) / name if (Path(model) / name).is_file() else None
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError
 
     try:
         return Path(hf_hub_download(model, name, revision=revision))
+    except RemoteEntryNotFoundError:
+        return None
     except (OSError, HFValidationError) as error:  # what the Hub answers is an OSError too
-        if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
-            return None
         problem = str(error).strip().splitlines()[0]
         raise Failure(
             f"{model}: {problem}", "give a folder, or a Hub id that your token may read", EXIT_USAGE
@@ -1653,7 +1657,11 @@ def version_of(model: str, revision: str | None = None) -> str:
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
 
 
-def kept(file: Path, key: str, items: list, what: str, measure, batch: int = 1) -> list:
+# endregion skillpack:identity
+
+
+# region skillpack:kept
+def kept(file: Path, key: str, items: list, what: str, measure: Callable[[list], list], batch: int = 1) -> list:
     """`measure` of each of `items`, `batch` at a time, appended to `file` as they come.
 
     Where `file` holds a beginning of the same measurement (`key`), the rest is measured; else it begins anew.
@@ -1683,6 +1691,9 @@ def _kept_lines(file: Path, key: str) -> list:
         return []
     lines = file.read_text(encoding="utf-8").split("\n")[:-1]  # what a killed process left without an end is no line
     return [json.loads(line) for line in lines[1:]] if lines and json.loads(lines[0]) == {"key": key} else []
+
+
+# endregion skillpack:kept
 
 
 def shared_tokenizer(base: dict, tuned: str):

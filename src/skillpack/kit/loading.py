@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from pathlib import Path
 
 from skillpack.kit.data import held_out, map_row, open_rows, problem_of
 from skillpack.kit.script import EXIT_USAGE, Failure, log
@@ -107,3 +109,39 @@ def versions(*packages: str) -> dict:
 
 
 # endregion skillpack:loading
+
+
+# region skillpack:identity
+import hashlib
+
+
+def file_of(model: str, name: str, revision: str | None = None) -> Path | None:
+    """A file of a model's folder or repository, None where it has none. Raises Failure where there is no model."""
+    if Path(model).is_dir():
+        return Path(model) / name if (Path(model) / name).is_file() else None
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(model, name, revision=revision))
+    except RemoteEntryNotFoundError:
+        return None
+    except (OSError, HFValidationError) as error:  # what the Hub answers is an OSError too
+        problem = str(error).strip().splitlines()[0]
+        raise Failure(
+            f"{model}: {problem}", "give a folder, or a Hub id that your token may read", EXIT_USAGE
+        ) from None
+
+
+def version_of(model: str, revision: str | None = None) -> str:
+    """What the weights of a model are known by: the commit on the Hub, or a hash of the folder's files and times."""
+    if not Path(model).is_dir():
+        found = file_of(model, "config.json", revision) or file_of(model, "adapter_config.json", revision)
+        if found is None:
+            raise Failure(f"{model} has neither config.json nor adapter_config.json", "is it a model?", EXIT_USAGE)
+        return found.parent.name
+    files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(Path(model).iterdir())]
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
+
+
+# endregion skillpack:identity
