@@ -188,7 +188,11 @@ def test_without_a_comparison_json_the_report_stands_on_the_run_and_says_what_is
         ({"comparison": {"rows": 50, "metrics": {"accuracy": WORSE}}}, "A tenth of the learning rate", "second seed"),
         ({"comparison": {"rows": 50, "metrics": {"loss": BETTER}}}, "second seed", "A tenth of the learning rate"),
         ({"comparison": {"rows": 50, "metrics": {"loss": BETTER}}}, "More steps", "had stopped falling"),
-        ({"comparison": {"rows": 50, "metrics": {"loss": BETTER, "accuracy": OPEN}}}, "before their content", "by heart"),
+        (
+            {"comparison": {"rows": 50, "metrics": {"loss": BETTER, "accuracy": OPEN}}},
+            "before their content",
+            "by heart",
+        ),
         ({"comparison": {"rows": 999, "metrics": {"accuracy": OPEN}}}, "Look for what was lost", "More held-out rows"),
         ({"comparison": {"rows": 50, "metrics": {"accuracy": OPEN}}}, "-0.125 to +0.156", "Harder held-out rows"),
         (

@@ -547,6 +547,7 @@ def in_batches(rows: Iterable[Any], size: int = BATCH_ROWS) -> Iterator[list[Any
 
 # region skillpack:hub
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 HUB_FIXES = {

@@ -409,23 +409,23 @@ def held_out(row: dict, split: dict) -> bool:
 
 # endregion skillpack:data
 
-# region skillpack:publish
+# region skillpack:hub
 import contextlib
-import fnmatch
+from collections.abc import Iterator
+from typing import Any
 
-CLAIM = "skillpack.json"  # in a repository that a run pushes to: which run it belongs to, and proof that we may write
-NOT_PUSHED = ["training_args.bin", "checkpoint-*", ".*"]  # a pickle that names folders of this machine; what is half
-STALE = ["*.safetensors", "*.safetensors.index.json", "adapter_config.json", "config.json"]  # of an earlier push
 HUB_FIXES = {
-    401: "the token is missing, wrong or expired: `hf auth login`, or set HF_TOKEN",
-    403: "the token may not do this: make one with write permission, or push to another namespace",
+    401: "the token is missing, wrong, expired or revoked: `hf auth login`, or set HF_TOKEN",
+    403: "the token may not do this: make one with write permission, or name another namespace",
     404: "check the name, and that the token may read it",
+    409: "somebody else wrote at the same time: run the same command again",
+    412: "somebody else wrote at the same time: run the same command again",
     429: "a rate limit: wait a few minutes, and run the same command again",
 }
 
 
 @contextlib.contextmanager
-def on_hub(doing: str):
+def on_hub(doing: str) -> Iterator[None]:
     """Turns what the Hub's client raises while `doing` into a Failure with the way out."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
@@ -441,14 +441,15 @@ def on_hub(doing: str):
         said = (error.server_message or str(error).splitlines()[0])[:300]
         fix = HUB_FIXES.get(status, "the message is the Hub's own; if it is passing, run the same command again")
         raise Failure(f"{doing}: {status} {said}", fix) from None
-    except (HTTPError, OSError) as error:
+    except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
+        said = (str(error).splitlines() or [""])[0][:300]
         raise Failure(
-            f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {error})",
-            "check the network and HF_ENDPOINT, then run the same command again",
+            f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {said})",
+            "check the network and HF_ENDPOINT, then run the same command again: what arrived is not sent twice",
         ) from None
 
 
-def sign_in_to_push():
+def sign_in() -> tuple[Any, dict[str, Any]]:
     """(client, whoami). Raises Failure without a token, or with one that only reads."""
     from huggingface_hub import HfApi, get_token
 
@@ -464,7 +465,7 @@ def sign_in_to_push():
     return api, who
 
 
-def require_namespace_to_push(who: dict, repo_id: str) -> str:
+def full_id(who: dict[str, Any], repo_id: str) -> str:
     """`repo_id` with its namespace, the user's own by default. Raises Failure where this user may not write."""
     namespace, _, name = repo_id.rpartition("/")
     if not namespace or namespace.lower() == who["name"].lower():
@@ -472,8 +473,18 @@ def require_namespace_to_push(who: dict, repo_id: str) -> str:
     roles = {org["name"].lower(): org.get("roleInOrg") for org in who.get("orgs", [])}
     if roles.get(namespace.lower(), "read") == "read":
         known = ", ".join([who["name"], *(name for name, role in roles.items() if role != "read")])
-        raise Failure(f"{who['name']} may not write to {namespace!r}", f"push to one of: {known}", EXIT_USAGE)
+        raise Failure(f"{who['name']} may not write to {namespace!r}", f"name one of: {known}", EXIT_USAGE)
     return repo_id
+
+
+# endregion skillpack:hub
+
+# region skillpack:publish
+import fnmatch
+
+CLAIM = "skillpack.json"  # in a repository that a run pushes to: which run it belongs to, and proof that we may write
+NOT_PUSHED = ["training_args.bin", "checkpoint-*", ".*"]  # a pickle that names folders of this machine; what is half
+STALE = ["*.safetensors", "*.safetensors.index.json", "adapter_config.json", "config.json"]  # of an earlier push
 
 
 def claim_repo(repo_id: str, private: bool, run: str) -> str:
@@ -482,8 +493,8 @@ def claim_repo(repo_id: str, private: bool, run: str) -> str:
     Returns its full id. Raises Failure when it may not be written, holds something other than this run, or is
     public against the plan.
     """
-    api, who = sign_in_to_push()
-    repo_id = require_namespace_to_push(who, repo_id)
+    api, who = sign_in()
+    repo_id = full_id(who, repo_id)
     with on_hub(f"making {repo_id}"):
         api.create_repo(repo_id, private=private, exist_ok=True)
         info = api.model_info(repo_id)
@@ -523,7 +534,7 @@ def push_folder(repo_id: str, folder: Path, message: str) -> dict:
 
     Weights and configs of an earlier push that the folder no longer has are deleted. Raises Failure.
     """
-    api, _ = sign_in_to_push()
+    api, _ = sign_in()
     files = pushed_files(folder)
     log(f"pushing {len(files)} files, {sum(files.values()) / 1e6:.1f} MB, to {repo_id}")
     with on_hub(f"pushing {folder} to {repo_id}"):

@@ -501,6 +501,7 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
     Rows are drawn in pairs, so that what is hard for both models cancels, and by whole `groups` (one name a row),
     since rows that repeat a prompt are not independent. Source: Efron and Tibshirani, An Introduction to the
     Bootstrap (1993), chapter 13; Davison and Hinkley, Bootstrap Methods (1997), section 3.8 for groups.
+    One group can be drawn in one way only, and shows nothing: its interval reaches to zero.
     """
     import numpy
 
@@ -510,6 +511,8 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
     drawn = numpy.random.default_rng(seed).integers(len(sums), size=(draws, len(sums)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = numpy.percentile(means, [2.5, 97.5])
+    if len(sums) == 1:
+        low, high = min(0.0, low), max(0.0, high)
     return {"difference": float(differences.mean()), "low": float(low), "high": float(high)}
 
 
@@ -1239,14 +1242,13 @@ def spread_arguments(plan: dict) -> dict:
     """The TrainingArguments of FSDP2, or nothing.
 
     Each process saves its piece of a checkpoint, and reads it again also when there are more or fewer of them.
-    Activations are recomputed by FSDP's own checkpointing: with the trainer's, each layer is gathered twice.
+    FSDP's own activation checkpointing stays off, since it renames the layers, and an adapter is then saved empty
+    (accelerate 1.15, peft 0.21); the trainer's gathers each layer twice in the backward pass.
     """
     if plan["hardware"].get("strategy") != "fsdp2":
         return {}
-    config = {"version": 2, "reshard_after_forward": True, "cpu_ram_efficient_loading": True,
-              "state_dict_type": "SHARDED_STATE_DICT",
-              "activation_checkpointing": plan["settings"]["activation_checkpointing"]}  # fmt: skip
-    return {"fsdp": True, "fsdp_config": config, "activation_checkpointing": False}
+    config = {"version": 2, "reshard_after_forward": True, "cpu_ram_efficient_loading": True}
+    return {"fsdp": True, "fsdp_config": config | {"state_dict_type": "SHARDED_STATE_DICT"}}
 
 
 def prepare_to_spread(plan: dict) -> None:
@@ -1267,9 +1269,13 @@ def prepare_to_spread(plan: dict) -> None:
 
 def save_whole_model(trainer, folder: Path) -> None:
     """Saves the model as one that `from_pretrained` reads; under FSDP2 the first process gathers it in its memory."""
-    if trainer.is_fsdp_enabled:
-        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
-    trainer.save_model(str(folder))
+    if not trainer.is_fsdp_enabled:
+        return trainer.save_model(str(folder))
+    trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+    weights = trainer.accelerator.get_state_dict(trainer.model)
+    for name in getattr(trainer.model, "all_tied_weights_keys", None) or {}:
+        weights.pop(name, None)  # gathered, a tied weight is no longer known to be the same
+    trainer._save(str(folder), state_dict=weights)
 
 
 # endregion skillpack:spread
@@ -1508,23 +1514,23 @@ def peak_memory_gb(device: str) -> float:
 
 # endregion skillpack:guard
 
-# region skillpack:publish
+# region skillpack:hub
 import contextlib
-import fnmatch
+from collections.abc import Iterator
+from typing import Any
 
-CLAIM = "skillpack.json"  # in a repository that a run pushes to: which run it belongs to, and proof that we may write
-NOT_PUSHED = ["training_args.bin", "checkpoint-*", ".*"]  # a pickle that names folders of this machine; what is half
-STALE = ["*.safetensors", "*.safetensors.index.json", "adapter_config.json", "config.json"]  # of an earlier push
 HUB_FIXES = {
-    401: "the token is missing, wrong or expired: `hf auth login`, or set HF_TOKEN",
-    403: "the token may not do this: make one with write permission, or push to another namespace",
+    401: "the token is missing, wrong, expired or revoked: `hf auth login`, or set HF_TOKEN",
+    403: "the token may not do this: make one with write permission, or name another namespace",
     404: "check the name, and that the token may read it",
+    409: "somebody else wrote at the same time: run the same command again",
+    412: "somebody else wrote at the same time: run the same command again",
     429: "a rate limit: wait a few minutes, and run the same command again",
 }
 
 
 @contextlib.contextmanager
-def on_hub(doing: str):
+def on_hub(doing: str) -> Iterator[None]:
     """Turns what the Hub's client raises while `doing` into a Failure with the way out."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
@@ -1540,14 +1546,15 @@ def on_hub(doing: str):
         said = (error.server_message or str(error).splitlines()[0])[:300]
         fix = HUB_FIXES.get(status, "the message is the Hub's own; if it is passing, run the same command again")
         raise Failure(f"{doing}: {status} {said}", fix) from None
-    except (HTTPError, OSError) as error:
+    except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
+        said = (str(error).splitlines() or [""])[0][:300]
         raise Failure(
-            f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {error})",
-            "check the network and HF_ENDPOINT, then run the same command again",
+            f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {said})",
+            "check the network and HF_ENDPOINT, then run the same command again: what arrived is not sent twice",
         ) from None
 
 
-def sign_in_to_push():
+def sign_in() -> tuple[Any, dict[str, Any]]:
     """(client, whoami). Raises Failure without a token, or with one that only reads."""
     from huggingface_hub import HfApi, get_token
 
@@ -1563,7 +1570,7 @@ def sign_in_to_push():
     return api, who
 
 
-def require_namespace_to_push(who: dict, repo_id: str) -> str:
+def full_id(who: dict[str, Any], repo_id: str) -> str:
     """`repo_id` with its namespace, the user's own by default. Raises Failure where this user may not write."""
     namespace, _, name = repo_id.rpartition("/")
     if not namespace or namespace.lower() == who["name"].lower():
@@ -1571,8 +1578,18 @@ def require_namespace_to_push(who: dict, repo_id: str) -> str:
     roles = {org["name"].lower(): org.get("roleInOrg") for org in who.get("orgs", [])}
     if roles.get(namespace.lower(), "read") == "read":
         known = ", ".join([who["name"], *(name for name, role in roles.items() if role != "read")])
-        raise Failure(f"{who['name']} may not write to {namespace!r}", f"push to one of: {known}", EXIT_USAGE)
+        raise Failure(f"{who['name']} may not write to {namespace!r}", f"name one of: {known}", EXIT_USAGE)
     return repo_id
+
+
+# endregion skillpack:hub
+
+# region skillpack:publish
+import fnmatch
+
+CLAIM = "skillpack.json"  # in a repository that a run pushes to: which run it belongs to, and proof that we may write
+NOT_PUSHED = ["training_args.bin", "checkpoint-*", ".*"]  # a pickle that names folders of this machine; what is half
+STALE = ["*.safetensors", "*.safetensors.index.json", "adapter_config.json", "config.json"]  # of an earlier push
 
 
 def claim_repo(repo_id: str, private: bool, run: str) -> str:
@@ -1581,8 +1598,8 @@ def claim_repo(repo_id: str, private: bool, run: str) -> str:
     Returns its full id. Raises Failure when it may not be written, holds something other than this run, or is
     public against the plan.
     """
-    api, who = sign_in_to_push()
-    repo_id = require_namespace_to_push(who, repo_id)
+    api, who = sign_in()
+    repo_id = full_id(who, repo_id)
     with on_hub(f"making {repo_id}"):
         api.create_repo(repo_id, private=private, exist_ok=True)
         info = api.model_info(repo_id)
@@ -1622,7 +1639,7 @@ def push_folder(repo_id: str, folder: Path, message: str) -> dict:
 
     Weights and configs of an earlier push that the folder no longer has are deleted. Raises Failure.
     """
-    api, _ = sign_in_to_push()
+    api, _ = sign_in()
     files = pushed_files(folder)
     log(f"pushing {len(files)} files, {sum(files.values()) / 1e6:.1f} MB, to {repo_id}")
     with on_hub(f"pushing {folder} to {repo_id}"):
@@ -1801,7 +1818,7 @@ class Mirror:
     def __init__(self, out: Path, folder: str) -> None:
         self.out, self.folder, self.sent = out, folder, ""
         self.thread = threading.Thread(target=self._copy, daemon=True)
-        self.api, who = sign_in_to_push()
+        self.api, who = sign_in()
         self.bucket = f"{who['name']}/{RUNS_BUCKET}"
         with on_hub(f"making the bucket {self.bucket}"):
             self.api.create_bucket(self.bucket, private=True, exist_ok=True)
@@ -2161,7 +2178,7 @@ def open_smoke(plan: dict, args):
             require_push(plan, args.yes)
             args.pushing = f"a file was written to {push['repo_id']}"
         else:
-            repo_id = require_namespace_to_push(sign_in_to_push()[1], push["repo_id"])
+            repo_id = full_id(sign_in()[1], push["repo_id"])
             args.pushing = f"the token's role lets it write to {repo_id} (with --yes, a file is written as well)"
     args.mirror = None
     args.folder = tempfile.TemporaryDirectory(prefix="smoke-", ignore_cleanup_errors=True)

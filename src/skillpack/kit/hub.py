@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 from skillpack.kit.script import EXIT_USAGE, Failure
 
 # region skillpack:hub
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 HUB_FIXES = {

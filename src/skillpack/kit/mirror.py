@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from skillpack.kit.guard import WHOLE, whole_checkpoints
-from skillpack.kit.publish import on_hub, sign_in_to_push
+from skillpack.kit.hub import on_hub, sign_in
 from skillpack.kit.script import Failure, log
 from skillpack.kit.spread import FIRST
 
@@ -30,7 +30,7 @@ class Mirror:
     def __init__(self, out: Path, folder: str) -> None:
         self.out, self.folder, self.sent = out, folder, ""
         self.thread = threading.Thread(target=self._copy, daemon=True)
-        self.api, who = sign_in_to_push()
+        self.api, who = sign_in()
         self.bucket = f"{who['name']}/{RUNS_BUCKET}"
         with on_hub(f"making the bucket {self.bucket}"):
             self.api.create_bucket(self.bucket, private=True, exist_ok=True)

@@ -3,76 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
+from skillpack.kit.hub import full_id, on_hub, sign_in
 from skillpack.kit.script import EXIT_UNCONFIRMED, EXIT_USAGE, Failure, log, write_atomic
 
 # region skillpack:publish
-import contextlib
 import fnmatch
 
 CLAIM = "skillpack.json"  # in a repository that a run pushes to: which run it belongs to, and proof that we may write
 NOT_PUSHED = ["training_args.bin", "checkpoint-*", ".*"]  # a pickle that names folders of this machine; what is half
 STALE = ["*.safetensors", "*.safetensors.index.json", "adapter_config.json", "config.json"]  # of an earlier push
-HUB_FIXES = {
-    401: "the token is missing, wrong or expired: `hf auth login`, or set HF_TOKEN",
-    403: "the token may not do this: make one with write permission, or push to another namespace",
-    404: "check the name, and that the token may read it",
-    429: "a rate limit: wait a few minutes, and run the same command again",
-}
-
-
-@contextlib.contextmanager
-def on_hub(doing: str):
-    """Turns what the Hub's client raises while `doing` into a Failure with the way out."""
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
-
-    try:
-        yield
-    except HFValidationError as error:
-        raise Failure(f"{doing}: {error}", "correct the name", EXIT_USAGE) from None
-    except OfflineModeIsEnabled:
-        raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it: this needs the network") from None
-    except HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else 0
-        said = (error.server_message or str(error).splitlines()[0])[:300]
-        fix = HUB_FIXES.get(status, "the message is the Hub's own; if it is passing, run the same command again")
-        raise Failure(f"{doing}: {status} {said}", fix) from None
-    except (HTTPError, OSError) as error:
-        raise Failure(
-            f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {error})",
-            "check the network and HF_ENDPOINT, then run the same command again",
-        ) from None
-
-
-def sign_in_to_push():
-    """(client, whoami). Raises Failure without a token, or with one that only reads."""
-    from huggingface_hub import HfApi, get_token
-
-    token = get_token()
-    if not token:
-        raise Failure("no Hugging Face token", "`hf auth login`, or set HF_TOKEN to one with write permission")
-    os.environ["HF_TOKEN"] = token  # so that no message can show it
-    api = HfApi(token=token)
-    with on_hub("signing in"):
-        who = api.whoami()
-    if ((who.get("auth") or {}).get("accessToken") or {}).get("role") == "read":
-        raise Failure("the token only reads", "make one with role write: https://huggingface.co/settings/tokens")
-    return api, who
-
-
-def require_namespace_to_push(who: dict, repo_id: str) -> str:
-    """`repo_id` with its namespace, the user's own by default. Raises Failure where this user may not write."""
-    namespace, _, name = repo_id.rpartition("/")
-    if not namespace or namespace.lower() == who["name"].lower():
-        return f"{who['name']}/{name}"
-    roles = {org["name"].lower(): org.get("roleInOrg") for org in who.get("orgs", [])}
-    if roles.get(namespace.lower(), "read") == "read":
-        known = ", ".join([who["name"], *(name for name, role in roles.items() if role != "read")])
-        raise Failure(f"{who['name']} may not write to {namespace!r}", f"push to one of: {known}", EXIT_USAGE)
-    return repo_id
 
 
 def claim_repo(repo_id: str, private: bool, run: str) -> str:
@@ -81,8 +22,8 @@ def claim_repo(repo_id: str, private: bool, run: str) -> str:
     Returns its full id. Raises Failure when it may not be written, holds something other than this run, or is
     public against the plan.
     """
-    api, who = sign_in_to_push()
-    repo_id = require_namespace_to_push(who, repo_id)
+    api, who = sign_in()
+    repo_id = full_id(who, repo_id)
     with on_hub(f"making {repo_id}"):
         api.create_repo(repo_id, private=private, exist_ok=True)
         info = api.model_info(repo_id)
@@ -122,7 +63,7 @@ def push_folder(repo_id: str, folder: Path, message: str) -> dict:
 
     Weights and configs of an earlier push that the folder no longer has are deleted. Raises Failure.
     """
-    api, _ = sign_in_to_push()
+    api, _ = sign_in()
     files = pushed_files(folder)
     log(f"pushing {len(files)} files, {sum(files.values()) / 1e6:.1f} MB, to {repo_id}")
     with on_hub(f"pushing {folder} to {repo_id}"):

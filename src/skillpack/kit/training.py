@@ -16,7 +16,8 @@ from skillpack.kit.guard import (
     NoTraining, batch_of, begin_anew, halve_batch, last_whole_checkpoint, out_of_memory, peak_memory_gb,
 )  # fmt: skip
 from skillpack.kit.mirror import start_mirror
-from skillpack.kit.publish import push_run, require_push, require_namespace_to_push, sign_in_to_push
+from skillpack.kit.hub import full_id, sign_in
+from skillpack.kit.publish import push_run, require_push
 from skillpack.kit.loading import pretrained, versions
 from skillpack.kit.scoring import encode
 from skillpack.kit.script import (
@@ -109,7 +110,7 @@ def open_smoke(plan: dict, args):
             require_push(plan, args.yes)
             args.pushing = f"a file was written to {push['repo_id']}"
         else:
-            repo_id = require_namespace_to_push(sign_in_to_push()[1], push["repo_id"])
+            repo_id = full_id(sign_in()[1], push["repo_id"])
             args.pushing = f"the token's role lets it write to {repo_id} (with --yes, a file is written as well)"
     args.mirror = None
     args.folder = tempfile.TemporaryDirectory(prefix="smoke-", ignore_cleanup_errors=True)
