@@ -1,0 +1,804 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "numpy>=1.26",
+#   "jsonschema>=4.21,<5",
+# ]
+# ///
+"""Two results of run_eval.py, row by row: differences with paired intervals, what flipped, a table and a picture.
+
+BASE and NEW are eval.json files or their folders, of the same tasks on the same rows; results whose rows or right
+answers differ are refused, since their difference would be of the rows. A difference counts as shown where its 95 %
+interval excludes zero and, of right and wrong, the exact McNemar test agrees (p < 0.05).
+
+Writes comparison.json, comparison.md and comparison.svg. As a gate for CI it exits 1 when a metric is shown to be
+worse; with --max-drop also when a drop larger than that is not excluded; with --require-better when none is better.
+
+examples:
+  python scripts/compare_evals.py evals/base-test evals/mine-test
+  python scripts/compare_evals.py evals/base-test evals/mine-test --gate test/accuracy --max-drop 0.02 --json
+"""
+
+# region skillpack:script
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+EXIT_OK, EXIT_NO, EXIT_USAGE, EXIT_FAILED, EXIT_UNCONFIRMED, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
+EXIT_CODES = """exit codes:
+  0    done
+  1    done, and the answer is no (incompatible, does not fit, not better)
+  2    wrong arguments or wrong input; nothing was done
+  3    could not be done; the message says why and what to do
+  4    would spend or publish: run again with --yes
+  130  interrupted; run the same command to continue
+"""
+RESULT = sys.stdout  # `run` sends what libraries print elsewhere, so that one document stays one document
+SECRET = re.compile(r"\b(hf_|sk-|api_org_|ghp_)[A-Za-z0-9_-]{8,}")
+
+
+class Failure(Exception):
+    """What went wrong, what to do about it, and the exit code that says so."""
+
+    def __init__(self, problem: str, fix: str = "", code: int = EXIT_FAILED) -> None:
+        super().__init__(f"{problem}\n  fix: {fix}" if fix else problem)
+        self.problem, self.fix, self.code = problem, fix, code
+
+
+def redact(text: str) -> str:
+    """`text` without the token of the environment and without anything that has the shape of one."""
+    token = os.environ.get("HF_TOKEN", "")
+    if len(token) > 3:
+        text = text.replace(token, "***")
+    return SECRET.sub(lambda match: match[1] + "***", text)
+
+
+def log(message: str) -> None:
+    """One line for the person who watches; standard output is for the result alone."""
+    print(redact(message), file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """The result, for a person, on standard output."""
+    print(redact(text), file=RESULT, flush=True)
+
+
+def emit(document: dict) -> None:
+    """The result, for a machine, as one JSON document on standard output."""
+    say(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Writes beside `path` and renames, so that a reader sees the old file or the new one, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_artifact(path: Path, document: dict) -> None:
+    """A JSON artefact that the next script reads."""
+    write_atomic(path, redact(json.dumps(document, indent=2, ensure_ascii=False)) + "\n")
+
+
+def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
+    """A JSON artefact that an earlier script wrote, `kind` being the name of its schema in assets/.
+
+    It is held against that schema when the script still lies in its skill; a copy sent to a job lies alone,
+    and was checked before it was sent. Raises Failure with EXIT_USAGE and the place of the error.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}", f"make it first: it is the {kind}", EXIT_USAGE) from None
+    except ValueError as error:
+        raise Failure(f"{path}: not JSON: {error}", "make it again, or undo the edit", EXIT_USAGE) from None
+    found = document.get("schema") if isinstance(document, dict) else None
+    if found != f"skillpack/{kind}/{version}":
+        raise Failure(
+            f"{path}: schema is {found!r}, this script reads 'skillpack/{kind}/{version}'",
+            "use scripts of one version of the skill, or make the file again with these",
+            EXIT_USAGE,
+        )
+    schema = Path(__file__).resolve().parent.parent / "assets" / f"{kind}.schema.json"
+    if schema.is_file():
+        from jsonschema import Draft202012Validator
+
+        validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+        errors = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
+        if errors:
+            lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
+            raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
+    return document
+
+
+class Parser(argparse.ArgumentParser):
+    def print_help(self, file=None) -> None:
+        super().print_help(file or RESULT)
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """A parser whose --help is the script's docstring and the exit codes."""
+    return Parser(description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def run(main: Callable[[list[str]], int]) -> int:
+    """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    sys.stdout = sys.stderr
+    try:
+        return main(sys.argv[1:])
+    except Failure as failure:
+        log(f"error: {failure}")
+        return failure.code
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), RESULT.fileno())
+        return EXIT_OK
+    except KeyboardInterrupt:
+        log("interrupted; run the same command to continue")
+        return EXIT_INTERRUPTED
+
+
+# endregion skillpack:script
+
+# region skillpack:data
+import hashlib
+import re as _re
+
+FILE_FORMATS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+ROLES = {"human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant", "model": "assistant"}
+CHAT_ROLES = {"system", "developer", "user", "assistant", "tool"}
+CHAT_COLUMNS = ("prompt", "completion", "chosen", "rejected", "messages")
+ASIDE = ("label", "margin", "tools", "image", "images")  # read by TRL beside the text: no transform drops them
+
+
+def open_rows(source: dict, streaming: bool):
+    """The rows of a dataset report's `source` {id, config, split, revision}, as `datasets` gives them.
+
+    `id` is a Hub id, the path of a jsonl, json, csv or parquet file, or a folder of such files. Raises Failure
+    for what a user can mend.
+    """
+    import datasets
+
+    path = Path(source["id"])
+    if path.suffix in FILE_FORMATS:
+        if not path.is_file():
+            raise Failure(f"no file {path}", "give the path of a file, or a Hub id like org/name", EXIT_USAGE)
+        kind = FILE_FORMATS[path.suffix]
+        return datasets.load_dataset(kind, data_files=str(path), split="train", streaming=streaming)
+    return datasets.load_dataset(
+        source["id"],
+        source.get("config"),
+        split=source["split"],
+        revision=source.get("revision"),
+        streaming=streaming,
+    )
+
+
+def _chat(messages: list) -> list:
+    """ShareGPT's from/value and any role name -> role/content with the roles that chat templates know."""
+    chat = []
+    for message in messages:
+        role = message.get("role") or message.get("from")
+        content = message.get("content", message.get("value"))
+        chat.append({**_extra(message), "role": ROLES.get(role, role), "content": _text(content)})
+    return chat
+
+
+def _extra(message: dict) -> dict:
+    """What a message carries beside role and content (tool calls, a name), without empty fields."""
+    known = {"role", "from", "content", "value"}
+    return {key: value for key, value in message.items() if key not in known and value is not None}
+
+
+def _text(content):
+    """Text parts joined and a number spelled out; what is neither stays, and `misfit` says so."""
+    if isinstance(content, list) and all(isinstance(p, dict) and p.get("type") == "text" for p in content):
+        return "".join(part["text"] for part in content)
+    return str(content) if isinstance(content, (int, float)) else content
+
+
+def _turns(value, role: str) -> list:
+    """A conversation, one message, or plain text said by `role` -> a conversation."""
+    if isinstance(value, list):
+        return _chat(value)
+    return _chat([value if isinstance(value, dict) else {"role": role, "content": value}])
+
+
+def _aside(row: dict) -> dict:
+    return {name: row[name] for name in ASIDE if name in row}
+
+
+def _sharegpt(row: dict) -> dict:
+    return {**_aside(row), "messages": _chat(row["messages"] if "messages" in row else row["conversations"])}
+
+
+def _instruction(row: dict) -> str:
+    return "\n\n".join(_text(part) for part in (row["instruction"], row.get("input")) if part)
+
+
+def _alpaca(row: dict) -> dict:
+    return {"messages": [*_turns(_instruction(row), "user"), *_turns(row["output"], "assistant")]}
+
+
+def _question_answer(row: dict) -> dict:
+    return {"messages": [*_turns(row["question"], "user"), *_turns(row["answer"], "assistant")]}
+
+
+def _prompt_from_question(row: dict) -> dict:
+    """For an online method: the question, or Alpaca's instruction, is the prompt; the reward reads the rest."""
+    return {**row, "prompt": _turns(row["question"] if "question" in row else _instruction(row), "user")}
+
+
+def _prompt_from_messages(row: dict) -> dict:
+    """For an online method: what comes before the last answer is the prompt, and `answer` holds that answer."""
+    chat = _chat(row["messages"] if "messages" in row else row["conversations"])
+    answers: list = []
+    while chat and chat[-1]["role"] == "assistant":
+        answers.insert(0, chat.pop()["content"])
+    rest = {key: value for key, value in row.items() if key not in ("messages", "conversations")}
+    return {"answer": "\n".join(map(str, answers)), **rest, "prompt": chat}
+
+
+def _shared_prompt(row: dict) -> dict:
+    """Preferences that repeat the prompt in both answers -> prompt, chosen, rejected."""
+    chosen, rejected = _chat(row["chosen"]), _chat(row["rejected"])
+    shared = 0
+    while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
+        shared += 1
+    return {**_aside(row), "prompt": chosen[:shared], "chosen": chosen[shared:], "rejected": rejected[shared:]}
+
+
+def _chat_prompt(row: dict) -> dict:
+    """Text beside conversations, single messages, ShareGPT keys -> all conversations, the prompt said once."""
+    prompt = _turns(row["prompt"], "user")
+    sides = {name: _turns(row[name], "assistant") for name in CHAT_COLUMNS[1:4] if name in row}
+    if "chosen" in sides and sides["chosen"][0]["role"] != "assistant":
+        return _shared_prompt(row)
+    for name, turns in sides.items():
+        sides[name] = turns[len(prompt) :] if turns[: len(prompt)] == prompt else turns
+    return {**_aside(row), "prompt": prompt, **sides}
+
+
+TRANSFORMS = {
+    "sharegpt": _sharegpt,
+    "alpaca": _alpaca,
+    "question-answer": _question_answer,
+    "prompt-from-question": _prompt_from_question,
+    "prompt-from-messages": _prompt_from_messages,
+    "shared-prompt": _shared_prompt,
+    "chat-prompt": _chat_prompt,
+}
+
+
+def map_row(row: dict, mapping: dict) -> dict:
+    """`row` in the columns that the trainer takes: first `rename` {old: new}, then `transform`, by name."""
+    renamed = {mapping.get("rename", {}).get(key, key): value for key, value in row.items()}
+    transform = mapping.get("transform")
+    return TRANSFORMS[transform](renamed) if transform else renamed
+
+
+def problem_of(row: dict, mapping: dict, method: str) -> str:
+    """Why `row`, mapped, cannot train by `method`, or "". Trainers leave such rows out, as the report says."""
+    try:
+        return misfit(map_row(row, mapping), method)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        return f"{mapping.get('transform')} cannot read it ({type(error).__name__}: {error})"
+
+
+def misfit(row: dict, method: str) -> str:
+    """Why TRL (1.16) refuses a mapped row, trains it on nothing, or reads it wrongly; "" when it fits.
+
+    The rules are those of `_prepare_dataset` in each of TRL's trainers and of `trl.data_utils`: the columns
+    decide, `prompt` before `messages` before `text`, and a chat is a list of {role, content}.
+    """
+    if method == "sft" and "input_ids" in row:
+        return "" if row["input_ids"] else "empty 'input_ids'"
+    names = _columns_read(row, method)
+    missing = [name for name in names if name not in row]
+    if missing == ["text"]:
+        return "Missing 'messages', 'prompt' or 'text' column"
+    if missing:
+        beside = " beside 'prompt', which TRL reads first" if names[0] == "prompt" and "prompt" in row else ""
+        return f"Missing {' and '.join(map(repr, missing))} column{'s' * (len(missing) > 1)}{beside}"
+    if "label" in names and row["label"] not in (True, False):  # 0 and 1 are equal to these
+        return f"'label' is {row['label']!r}, not true or false"
+    names = [name for name in names if name != "label"]
+    problems = (_content_problem(name, row[name], "image" in row or "images" in row) for name in names)
+    problem = next(filter(None, problems), "")
+    chats = {name: isinstance(row[name], list) for name in CHAT_COLUMNS if name in row and method != "grpo"}
+    if problem or len(set(chats.values())) > 1:
+        listed, plain = ([name for name in chats if chats[name] is kind] for kind in (True, False))
+        return problem or f"{', '.join(listed)} conversational, {', '.join(plain)} plain text: TRL needs one kind"
+    if method == "sft" and chats.get(names[-1]) and all(turn["role"] != "assistant" for turn in row[names[-1]]):
+        return f"no assistant turn in {names[-1]!r}"
+    if "chosen" in names and chats["chosen"]:
+        prompt, chosen, rejected = row.get("prompt"), row["chosen"], row["rejected"]
+        if prompt and chosen[: len(prompt)] == prompt:
+            return "'chosen' repeats the prompt"
+        if not prompt and method != "reward" and (chosen[0] != rejected[0] or min(len(chosen), len(rejected)) < 2):
+            return "'chosen' and 'rejected' share no prompt"
+    return ""
+
+
+def _columns_read(row: dict, method: str) -> list:
+    if method == "grpo":
+        return ["prompt"]
+    if method in ("dpo", "reward") or (method == "kto" and "chosen" in row and "rejected" in row):
+        return ["prompt", "chosen", "rejected"] if "prompt" in row else ["chosen", "rejected"]
+    if method == "kto":
+        return ["prompt", "completion", "label"]
+    if "prompt" in row:
+        return ["prompt", "completion"]
+    return ["messages" if isinstance(row.get("messages"), list) else "text"]
+
+
+def _content_problem(name: str, value, images: bool) -> str:
+    if not value or (isinstance(value, str) and not value.strip()):
+        return f"empty {name!r}"
+    if isinstance(value, str) and name != "messages":
+        return ""
+    if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value) or name == "text":
+        return f"{name!r} holds {type(value).__name__}, not text{' or messages' if name != 'text' else ''}"
+    for turn in value:
+        role, content = turn.get("role"), turn.get("content")
+        if role not in CHAT_ROLES:
+            keys = ", ".join(turn) if role is None else f"{role!r}"
+            return f"{name!r} has {'a message with the keys' if role is None else 'the role'} {keys}"
+        if content is None or (not str(content).strip() and role != "system"):
+            if not turn.get("tool_calls"):
+                return f"empty message in {name!r}"
+        elif not isinstance(content, str) and not images:
+            return f"{name!r} has a message whose content is {type(content).__name__}, not text"
+    return ""
+
+
+def prompt_text(row: dict) -> str:
+    """What the model is given in a mapped row: the prompt, or all turns before the last answer, or the text."""
+    given = row.get("prompt") or row.get("messages") or row.get("chosen") or row.get("text") or ""
+    if isinstance(given, str):
+        return given
+    turns = [turn for turn in given if turn["role"] != "system"]
+    if "prompt" not in row and turns and turns[-1]["role"] == "assistant":
+        turns = turns[:-1]
+    return "\n".join(str(turn.get("content") or "") for turn in turns)
+
+
+def group_of(row: dict, exact: bool = False) -> str:
+    """The group of a mapped row: rows whose prompts differ only in case, digits, punctuation and spaces.
+
+    Rows of one group go to one side of a split: a copy of a training row in the test set measures memory.
+    With `exact`, for data whose digits are the content (sums), only equal prompts make a group.
+    """
+    text = prompt_text(row)
+    if not exact:
+        text = " ".join(_re.findall(r"\w+", _re.sub(r"\d+", "0", text.lower())))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def is_held_out(group: str, fraction: float, seed: int) -> bool:
+    """Whether a group belongs to the held-out part: by its hash, so that added rows move no old one."""
+    draw = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big")
+    return draw / 2**64 < fraction
+
+
+def held_out(row: dict, split: dict) -> bool:
+    """Whether a mapped row belongs to the held-out part of a dataset report's `split` by group or prompt.
+
+    `split["same"]` {group: group} joins groups whose prompts are near duplicates, as the inspector found them.
+    """
+    group = group_of(row, exact=split["key"] == "prompt")
+    return is_held_out(split.get("same", {}).get(group, group), split["fraction"], split["seed"])
+
+
+# endregion skillpack:data
+
+
+# region skillpack:scoring
+def watched(rows, what: str):
+    """`rows` with a progress bar on a terminal, and a line on the log elsewhere."""
+    from tqdm import tqdm
+
+    log(f"{what} on {len(rows)} rows")
+    return tqdm(rows, desc=what, disable=not sys.stderr.isatty())
+
+
+def scored(rows, what: str, measure) -> list[dict]:
+    """What `measure(row)` gives for each row, and the row's group; rows for which it gives None are left out."""
+    scores = ((row, measure(row)) for row in watched(rows, what))
+    return [{**score, "group": group_of(row)} for row, score in scores if score is not None]
+
+
+def encode(tokenizer, given, answer, max_length: int) -> tuple[list, list]:
+    """Token ids of prompt and answer, as TRL's prompt-completion tokenization splits them."""
+    if isinstance(given, str):
+        prompt = tokenizer(given)["input_ids"] if given else []
+        whole = tokenizer(given + answer)["input_ids"] + [tokenizer.eos_token_id]
+    else:
+        prompt = tokenizer.apply_chat_template(given, add_generation_prompt=True, return_dict=False)
+        whole = tokenizer.apply_chat_template(given + answer, return_dict=False)
+    shared = 0
+    while shared < min(len(prompt), len(whole) - 1) and prompt[shared] == whole[shared]:
+        shared += 1
+    return whole[:max_length][:shared], whole[:max_length][shared:]
+
+
+def answer_likelihoods(model, tokenizer, given, answers: list, settings: dict) -> list[tuple[float, int]]:
+    """(sum of the log-likelihoods of its tokens, how many) of each answer to what the model is given.
+
+    The prompt runs once, and its cache serves every answer. Nothing when an answer is cut away whole.
+    """
+    import torch
+
+    model.eval()
+    device = model.device
+    encoded = [encode(tokenizer, given, answer, settings["max_length"]) for answer in answers]
+    prompt, tokens = encoded[0][0], [ids for _, ids in encoded]
+    if not prompt:  # plain text: every token but the first is predicted from those before it
+        prompt, tokens = tokens[0][:1], [tokens[0][1:]]
+    if not all(tokens):
+        return []
+    longest = max(map(len, tokens))
+    padded = torch.tensor([ids + [tokenizer.pad_token_id] * (longest - len(ids)) for ids in tokens], device=device)
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=settings["precision"] == "bf16")
+    with torch.no_grad(), autocast:
+        first = model(torch.tensor([prompt], device=device), use_cache=True, logits_to_keep=1)
+        cache = first.past_key_values
+        cache.batch_repeat_interleave(len(tokens))
+        rest = model(padded, past_key_values=cache).logits
+    start = first.logits[:, -1:].expand(len(tokens), 1, -1)
+    logits = torch.cat([start, rest[:, :-1]], dim=1).float()
+    likelihood = torch.log_softmax(logits, -1).gather(2, padded.unsqueeze(2)).squeeze(2)
+    return [(float(likelihood[i, : len(ids)].sum()), len(ids)) for i, ids in enumerate(tokens)]
+
+
+def compare_scores(base: list[dict], tuned: list[dict], metrics: dict, **more: object) -> dict | None:
+    """The `comparison` of run.json over the same rows; `metrics` is {key of a score: "lower" or "higher"}."""
+    if not base:
+        return None
+    document: dict = {"rows": len(base), **more, "metrics": {}}
+    for key, better in metrics.items():
+        before, after = [float(score[key]) for score in base], [float(score[key]) for score in tuned]
+        interval = paired_interval(before, after, [score["group"] for score in base])
+        document["metrics"][key] = {
+            "better": better,
+            "base": sum(before) / len(before),
+            "tuned": sum(after) / len(after),
+            **interval,
+            "beyond_interval": interval["high"] < 0 if better == "lower" else interval["low"] > 0,
+        }
+    return document
+
+
+def paired_interval(before: list, after: list, groups: list | None = None, draws: int = 4000, seed: int = 0) -> dict:
+    """Mean of (after - before) over rows, with the 95 % percentile interval of a paired bootstrap.
+
+    Rows are drawn in pairs, so that what is hard for both models cancels, and by whole `groups` (one name a row),
+    since rows that repeat a prompt are not independent. Source: Efron and Tibshirani, An Introduction to the
+    Bootstrap (1993), chapter 13; Davison and Hinkley, Bootstrap Methods (1997), section 3.8 for groups.
+    One group can be drawn in one way only, and shows nothing: its interval reaches to zero.
+    """
+    import numpy
+
+    differences = numpy.asarray(after, dtype=float) - numpy.asarray(before, dtype=float)
+    _, member = numpy.unique(groups if groups is not None else numpy.arange(len(differences)), return_inverse=True)
+    sums, counts = numpy.bincount(member, differences), numpy.bincount(member)
+    drawn = numpy.random.default_rng(seed).integers(len(sums), size=(draws, len(sums)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = numpy.percentile(means, [2.5, 97.5])
+    if len(sums) == 1:
+        low, high = min(0.0, low), max(0.0, high)
+    return {"difference": float(differences.mean()), "low": float(low), "high": float(high)}
+
+
+# endregion skillpack:scoring
+
+
+# region skillpack:verdict
+def standing(metric: dict) -> str:
+    """ "better" or "worse" where the 95 % interval of tuned - base excludes zero, else "not shown to differ"."""
+    if metric["low"] <= 0 <= metric["high"]:
+        return "not shown to differ"
+    return "better" if (metric["low"] > 0) == (metric["better"] == "higher") else "worse"
+
+
+def verdict_of(metrics: dict) -> str:
+    """How the tuned model stands to its base by {name: metric}, and no more than the intervals allow."""
+    names: dict = {"better": [], "worse": [], "not shown to differ": []}
+    for name, metric in metrics.items():
+        names[standing(metric)].append(name)
+    openings = {"better": "better than its base on", "worse": "worse than its base on"}
+    parts = [f"{openings.get(kind, kind + ' on')} {listed(found)}" for kind, found in names.items() if found]
+    return ", and ".join(parts)
+
+
+def listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+# endregion skillpack:verdict
+
+import datetime
+import html
+import math
+
+SIGNIFICANT = 0.05
+SAME = {  # of a task in both results: a difference in one of these would be taken for one of the models
+    "items_sha256": "rows, prompts or right answers", "harness": "harness", "score": "way to score",
+    "judge": "judge", "shots": "number of examples",
+}  # fmt: skip
+FLIPS_SHOWN = 5  # a task and metric, in comparison.md; all are in comparison.json
+
+
+def main(argv: list[str]) -> int:
+    args = arguments(argv)
+    sides = {"base": folder_of(args.base), "new": folder_of(args.new)}
+    results = {side: read_artifact(folder / "eval.json", "eval") for side, folder in sides.items()}
+    tasks = [compared_task(task, results, sides) for task in shared_tasks(results)]
+    metrics = {f"{task['task']}/{name}": metric for task in tasks for name, metric in task["metrics"].items()}
+    if missing := [name for name in args.gate if name not in metrics]:
+        raise Failure(f"no metric {missing[0]!r}", f"--gate takes: {', '.join(metrics) or 'nothing here'}", EXIT_USAGE)
+    gating = {name: metrics[name] for name in args.gate or metrics}
+    document = {
+        "schema": "skillpack/eval-comparison/1",
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        **{side: {**result["model"], "eval": str(sides[side] / "eval.json")} for side, result in results.items()},
+        "tasks": tasks,
+        "warnings": warnings_of(results),
+        "verdict": verdict(gating, tasks, args),
+    }
+    out = args.out or sides["new"]
+    write_artifact(out / "comparison.json", document)
+    write_atomic(out / "comparison.svg", picture(metrics))
+    write_atomic(out / "comparison.md", redact(report(document)))
+    log(f"wrote {out / 'comparison.json'}, .md and .svg")
+    emit(document) if args.json else say(table(document))
+    return EXIT_OK if document["verdict"]["passed"] else EXIT_NO
+
+
+def arguments(argv: list[str]) -> argparse.Namespace:
+    options = parser(__doc__)
+    options.add_argument("base", type=Path, help="eval.json of the model to compare with, or its folder")
+    options.add_argument("new", type=Path, help="eval.json of the model in question, or its folder")
+    options.add_argument("--gate", action="append", default=[], help="TASK/METRIC that decides the exit code; "
+                         "repeatable (default: all)")  # fmt: skip
+    options.add_argument("--max-drop", type=float, help="exit 1 unless the interval excludes a loss larger than this")
+    options.add_argument("--require-better", action="store_true", help="exit 1 unless a metric is shown to be better")
+    options.add_argument("--out", type=Path, help="folder of the comparison (default: NEW's)")
+    options.add_argument("--json", action="store_true", help="print comparison.json on standard output")
+    args = options.parse_args(argv)
+    if args.max_drop is not None and not args.max_drop >= 0:
+        options.error("--max-drop is a loss, and at least 0")
+    return args
+
+
+def folder_of(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def shared_tasks(results: dict) -> list[str]:
+    """Names of the tasks of both. Raises Failure where there are none, or where the rows are not the same."""
+    tasks = {side: {task["task"]: task for task in result["tasks"]} for side, result in results.items()}
+    shared = [name for name in tasks["base"] if name in tasks["new"]]
+    if not shared:
+        raise Failure(f"no task in both: {', '.join(tasks['base'])} and {', '.join(tasks['new'])}",
+                      "run run_eval.py for both models with the same --task or --data", EXIT_USAGE)  # fmt: skip
+    for name in shared:
+        base, new = tasks["base"][name], tasks["new"][name]
+        for key, what in SAME.items():
+            if base.get(key) != new.get(key):
+                raise Failure(f"{name}: the two results differ in their {what}",
+                              "run run_eval.py for both models with the same arguments", EXIT_USAGE)  # fmt: skip
+    return shared
+
+
+def read_samples(folder: Path, task: dict) -> dict:
+    """{id: sample} of a task. Raises Failure where the log is not the one that the result was made from."""
+    path = folder / task["samples"]
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}", "keep samples/ beside eval.json", EXIT_USAGE) from None
+    except ValueError as error:
+        raise Failure(f"{path}: {error}", "run run_eval.py again", EXIT_USAGE) from None
+    if len(lines) != task["rows"]:
+        raise Failure(
+            f"{path} has {len(lines)} rows, and eval.json {task['rows']}", "run run_eval.py again", EXIT_USAGE
+        )
+    return {sample["id"]: sample for sample in lines}
+
+
+def compared_task(name: str, results: dict, folders: dict) -> dict:
+    """{task, rows, metrics with paired intervals, without_interval, flips} over the rows that both have a score for."""
+    tasks = {side: next(t for t in result["tasks"] if t["task"] == name) for side, result in results.items()}
+    samples = {side: read_samples(folders[side], task) for side, task in tasks.items()}
+    entry: dict = {"task": name, "rows": tasks["base"]["rows"], "metrics": {}, "without_interval": {}, "flips": {}}
+    for metric, before in tasks["base"]["metrics"].items():
+        after = tasks["new"]["metrics"].get(metric)
+        if after is None:
+            continue
+        if before["interval"] is None or after["interval"] is None:
+            entry["without_interval"][metric] = {"base": before["value"], "new": after["value"]}
+            continue
+        pairs = [(sample, samples["new"][key]) for key, sample in samples["base"].items() if key in samples["new"]]
+        pairs = [pair for pair in pairs if all(metric in sample["scores"] for sample in pair)]
+        if not pairs:
+            continue
+        entry["metrics"][metric] = compared_metric(metric, pairs, before["better"])
+        entry["flips"][metric] = flips_of(metric, pairs)
+    return entry
+
+
+def compared_metric(metric: str, pairs: list, better: str) -> dict:
+    """The difference of a metric over pairs of samples, and how the new model stands."""
+    scores = [[{metric: sample["scores"][metric], "group": sample["group"]} for sample in side]
+              for side in zip(*pairs, strict=True)]  # fmt: skip
+    found = (compare_scores(*scores, {metric: better}) or {})["metrics"][metric]
+    found["new"] = found.pop("tuned")
+    found.pop("beyond_interval")
+    found["rows"] = len(pairs)
+    found["p_value"] = mcnemar(*scores, metric)
+    found["standing"] = standing(found)
+    if found["p_value"] is not None and found["p_value"] >= SIGNIFICANT:
+        found["standing"] = "not shown to differ"
+    return found
+
+
+def mcnemar(base: list[dict], new: list[dict], metric: str) -> float | None:
+    """Two-sided p of the exact McNemar test, where every value is 0 or 1 and every row is a group of its own.
+
+    It holds for few rows, for which a bootstrap is too sure. Source: McNemar (1947); the exact form is a sign test
+    over the rows on which the models differ.
+    """
+    values = [(one[metric], other[metric]) for one, other in zip(base, new, strict=True)]
+    if {value for pair in values for value in pair} - {0.0, 1.0} or len({s["group"] for s in base}) < len(base):
+        return None
+    lost, won = values.count((1.0, 0.0)), values.count((0.0, 1.0))
+    tail = sum(math.comb(lost + won, k) for k in range(min(lost, won) + 1)) / 2 ** (lost + won)
+    return min(1.0, 2 * tail)
+
+
+def flips_of(metric: str, pairs: list) -> dict:
+    """{lost, won: samples that only the base, or only the new model, has right} of a metric of right and wrong."""
+    if {sample["scores"][metric] for pair in pairs for sample in pair} - {0.0, 1.0}:
+        return {"lost": [], "won": []}
+    flips: dict = {"lost": [], "won": []}
+    for base, new in pairs:
+        if base["scores"][metric] != new["scores"][metric]:
+            about = {"id": base["id"], "prompt": base["prompt"], "expected": base["expected"]}
+            flip = {**about, "base": base["answer"], "new": new["answer"]}
+            flips["lost" if base["scores"][metric] else "won"].append(flip)
+    return flips
+
+
+def verdict(metrics: dict, tasks: list, args) -> dict:
+    """{passed, sentence, reasons why not, gate}: no more than the intervals allow."""
+    reasons = [f"{name} is worse" for name, metric in metrics.items() if metric["standing"] == "worse"]
+    for name, metric in metrics.items() if args.max_drop is not None else ():
+        loss = -metric["low"] if metric["better"] == "higher" else metric["high"]
+        if loss > args.max_drop and f"{name} is worse" not in reasons:
+            reasons.append(f"{name}: a loss of {loss:.3f} is not excluded, and --max-drop is {args.max_drop:g}")
+    better = [name for name, metric in metrics.items() if metric["standing"] == "better"]
+    if args.require_better and not better:
+        reasons.append("no metric is shown to be better")
+    if not metrics:
+        return {"passed": False, "sentence": "Nothing could be compared.", "reasons": ["no metric"], "gate": []}
+    groups: dict = {"better": [], "worse": [], "not shown to differ": []}
+    for name, metric in metrics.items():
+        groups[metric["standing"]].append(name)
+    if not groups["better"] and not groups["worse"]:
+        sentence = f"No difference shown on {listed(groups['not shown to differ'])}"
+    else:
+        openings = {"better": "better on", "worse": "worse on", "not shown to differ": "not shown to differ on"}
+        parts = [f"{openings[kind]} {listed(names)}" for kind, names in groups.items() if names]
+        sentence = f"The new model is {', and '.join(parts)}"
+    rows = listed([f"{task['rows']} rows of {task['task']}" for task in tasks])
+    return {"passed": not reasons, "sentence": f"{sentence}, over {rows} (paired 95 % intervals).", "reasons": reasons,
+            "gate": list(metrics)}  # fmt: skip
+
+
+def warnings_of(results: dict) -> list[str]:
+    base, new = results["base"], results["new"]
+    found = [f"{key} differs: {base['settings'].get(key)} and {new['settings'].get(key)}"
+             for key in base["settings"] if base["settings"][key] != new["settings"].get(key)]  # fmt: skip
+    found += [f"versions of {name} differ: {version} and {new['versions'].get(name)}"
+              for name, version in base["versions"].items() if new["versions"].get(name) != version]  # fmt: skip
+    return [*found, *(f"{side}: {warning}" for side in results for warning in results[side]["warnings"])]
+
+
+def table(document: dict) -> str:
+    """The verdict and a Markdown table, a line a metric."""
+    lines = [document["verdict"]["sentence"], *(f"gate: {reason}" for reason in document["verdict"]["reasons"]), "",
+             "| task/metric | base | new | difference [95 %] | p | lost | won | |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    for task in document["tasks"]:
+        for name, m in task["metrics"].items():
+            flips, p = task["flips"][name], "" if m["p_value"] is None else f"{m['p_value']:.3f}"
+            lines.append(
+                f"| {task['task']}/{name} | {m['base']:.3f} | {m['new']:.3f} | {m['difference']:+.3f} "
+                f"[{m['low']:+.3f}, {m['high']:+.3f}] | {p} | {len(flips['lost'])} | {len(flips['won'])} "
+                f"| {m['standing']} |"
+            )
+        for name, m in task["without_interval"].items():
+            lines.append(f"| {task['task']}/{name} | {m['base']:.3f} | {m['new']:.3f} | no interval | | | | |")
+    return "\n".join([*lines, *(f"\nwarning: {warning}" for warning in document["warnings"])])
+
+
+def report(document: dict) -> str:
+    """comparison.md: the table, the picture, and the first flips of each metric."""
+    sides = [f"- {side}: {document[side]['id']} ({document[side]['version'] or document[side]['endpoint']})"
+             for side in ("base", "new")]  # fmt: skip
+    lines = ["# Base against new", "", *sides, "", table(document), "", "![differences](comparison.svg)", ""]
+    for task in document["tasks"]:
+        for name, flips in task["flips"].items():
+            for kind, title in (("lost", "Only the base is right"), ("won", "Only the new model is right")):
+                if flips[kind]:
+                    shown = flips[kind][:FLIPS_SHOWN]
+                    lines += [f"## {title}: {task['task']}/{name}, {len(shown)} of {len(flips[kind])}", ""]
+                    lines += [line for flip in shown for line in flip_lines(flip)]
+    return "\n".join(lines) + "\n"
+
+
+def flip_lines(flip: dict) -> list[str]:
+    parts = {key: short(flip[key]) for key in ("prompt", "expected", "base", "new")}
+    return [f"- `{flip['id']}`", *(f"  - {key}: {text}" for key, text in parts.items()), ""]
+
+
+def short(value: object, most: int = 300) -> str:
+    """The end of a text, where the question stands, on one line and as code: what a model wrote is not markup here."""
+    if isinstance(value, list) and value and isinstance(value[-1], dict):
+        value = value[-1].get("content")
+    text = " ".join((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).split())
+    text = text if len(text) <= most else "… " + text[-most:]
+    fence = "``" if "`" in text else "`"
+    return f"{fence} {text} {fence}" if fence == "``" else f"`{text}`"
+
+
+def picture(metrics: dict) -> str:
+    """An SVG: a line a metric, its difference and interval, and zero. Colour is never the only sign."""
+    width, left, right, row = 760, 300, 30, 34
+    height = 50 + row * max(1, len(metrics))
+    reach = max([abs(m[key]) for m in metrics.values() for key in ("low", "high", "difference")] or [1]) * 1.1 or 1
+
+    def x(value: float) -> float:
+        return left + (width - left - right) * (value + reach) / (2 * reach)
+
+    colours = {"better": "#1a7f37", "worse": "#cf222e", "not shown to differ": "#57606a"}
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        'font-size="13" role="img"><title>New minus base, with 95 % intervals</title>',
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        f'<line x1="{x(0):.1f}" y1="10" x2="{x(0):.1f}" y2="{height - 32}" stroke="#8c959f" stroke-dasharray="4 3"/>',
+    ]
+    for index, (name, m) in enumerate(metrics.items()):
+        y, colour = 28 + row * index, colours[m["standing"]]
+        label = html.escape(name if len(name) <= 38 else name[:37] + "…")
+        parts += [
+            f'<text x="10" y="{y}" fill="#1f2328">{label}</text>',
+            f'<text x="10" y="{y + 13}" font-size="10" fill="{colour}">{m["standing"]}, {m["difference"]:+.3f}</text>',
+            f'<line x1="{x(m["low"]):.1f}" y1="{y}" x2="{x(m["high"]):.1f}" y2="{y}" stroke="{colour}" '
+            'stroke-width="3"/>',
+            f'<circle cx="{x(m["difference"]):.1f}" cy="{y}" r="5" fill="{colour}"/>',
+        ]
+    for value in (-reach, 0.0, reach):
+        anchor = "start" if value < 0 else "end" if value > 0 else "middle"
+        parts.append(
+            f'<text x="{x(value):.1f}" y="{height - 12}" text-anchor="{anchor}" fill="#57606a">{value:+.3f}</text>'
+        )
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,159 @@
+"""A tiny model, the same after some training, rows, a chat server, and the evaluation skill's scripts as processes."""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import HfApi
+
+from tests.conftest import LocalHub
+from tests.trainer.conftest import tiny_model  # noqa: F401 - a fixture
+
+SKILL = Path(__file__).parents[2] / "skills/hugging-face-evaluation"
+SCRIPTS = SKILL / "scripts"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder in which the scripts run as one user of the local Hub."""
+
+    hub: LocalHub
+    folder: Path
+    user: str
+    token: str
+
+    @property
+    def api(self) -> HfApi:
+        return self.hub.api(self.token)
+
+    def environment(self, **changes: str | None) -> dict[str, str]:
+        kept = {"HF_HOME": str(self.folder.parent / "hf-home"), **changes}
+        found = self.hub.env(token=self.token) | {k: v for k, v in kept.items() if v is not None}
+        return {name: value for name, value in found.items() if kept.get(name, "") is not None}
+
+    def command(self, name: str, *arguments: object) -> list[str]:
+        return [sys.executable, str(SCRIPTS / name), *map(str, arguments)]
+
+    def script(self, name: str, *arguments: object, **changes: str | None) -> subprocess.CompletedProcess[str]:
+        """A script of the skill, run to its end. Neither its output nor what it wrote holds the token."""
+        done = subprocess.run(
+            self.command(name, *arguments), cwd=self.folder, env=self.environment(**changes),
+            capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        secrets_planted = [self.token, *(v for k, v in changes.items() if v and ("KEY" in k or "TOKEN" in k))]
+        written = [path.read_text("utf-8", "replace") for path in self.folder.rglob("*") if path.is_file()]
+        for secret in secrets_planted:
+            assert not any(secret in text for text in (done.stdout, done.stderr, *written)), "a secret was written"
+        return done
+
+    def json(self, name: str, *arguments: object, code: int = 0, **changes: str | None) -> Any:
+        """What a script prints with --json, and that it ends with `code`."""
+        done = self.script(name, *arguments, "--json", **changes)
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout)
+
+    def rows(self, name: str, rows: list[dict]) -> Path:
+        path = self.folder / name
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return path
+
+
+@pytest.fixture
+def desk(hub: LocalHub, tmp_path: Path) -> Desk:
+    user = f"user-{secrets.token_hex(4)}"
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return Desk(hub, folder, user, hub.add_token(user))
+
+
+@dataclass
+class ChatServer:
+    """An OpenAI-compatible server on this machine: `answer(messages)` says what it says, and every call is kept."""
+
+    url: str
+    calls: list[dict] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    refuse: list[int] = field(default_factory=list)  # statuses with which it answers first
+    answer: Any = None
+
+
+@pytest.fixture
+def chat_server() -> Iterator[ChatServer]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            found.keys.append(self.headers.get("Authorization"))
+            status = found.refuse.pop(0) if found.refuse else 200
+            said = {"error": {"message": f"refused, with {self.headers.get('Authorization')}"}}
+            if status == 200:
+                found.calls.append(body)
+                message = {"role": "assistant", "content": found.answer(body["messages"])}
+                said = {"choices": [{"message": message, "finish_reason": "stop"}]}
+            data = json.dumps(said).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found = ChatServer(f"http://127.0.0.1:{server.server_port}/v1")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
+THINGS = ["lamp", "river", "engine", "garden", "letter", "window", "bridge", "market", "forest", "mirror", "kettle",
+          "ladder", "harbor", "violin", "pencil"]  # fmt: skip
+
+
+def questions(rows: int = 80) -> list[dict]:
+    """Chats that ask for yes or no; three in four are answered by yes, so that a model can learn to say that."""
+    pairs = [(one, two) for one in THINGS for two in THINGS if one != two]
+    random.Random(0).shuffle(pairs)
+    return [
+        {"messages": [{"role": "user", "content": f"Is the {one} by the {two}?"},
+                      {"role": "assistant", "content": "no" if index % 4 == 0 else "yes"}]}
+        for index, (one, two) in enumerate(pairs[:rows])
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tuned_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+    """The tiny model after some steps on such questions: it has learned to say yes, and no more."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    model.train()
+    for row in questions(210)[150:]:
+        given = tokenizer.apply_chat_template(row["messages"][:1], add_generation_prompt=True, return_dict=False)
+        ids = tokenizer.apply_chat_template(row["messages"], return_dict=False)
+        labels = [-100] * len(given) + ids[len(given) :]
+        loss = model(torch.tensor([ids]), labels=torch.tensor([labels])).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    folder = tmp_path_factory.mktemp("tuned") / "Tiny-Qwen3-tuned"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
