@@ -1,0 +1,655 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "huggingface_hub>=2.4,<3",
+#   "jsonschema>=4.21,<5",
+#   "PyYAML>=6",
+# ]
+# ///
+"""Publish scores to a model's repository: as a pull request, once, changing no other byte of what is there.
+
+SCORES is eval.json of run_eval.py, or evals-extracted.json of extract_evals.py. Two forms:
+  model-index    (default) results in the header of README.md, of any dataset
+  eval-results   .eval_results/NAME.yaml, for a dataset that is registered as a benchmark (it has an eval.yaml):
+                 name it with --benchmark, its task with --benchmark-task, and one score with --only
+A result that is there already, in the repository or in an open pull request, is not added again; one with another
+value is refused unless --overwrite. The diff is shown, and without --yes nothing is written (exit 4).
+
+examples:
+  python scripts/publish_eval.py evals/mine-gsm8k/eval.json --repo me/mine
+  python scripts/publish_eval.py eval.json --repo me/mine --to eval-results --benchmark openai/gsm8k \\
+      --benchmark-task gsm8k --only "gsm8k/exact_match (strict-match)" --yes
+"""
+
+# region skillpack:script
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+EXIT_OK, EXIT_NO, EXIT_USAGE, EXIT_FAILED, EXIT_UNCONFIRMED, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
+EXIT_CODES = """exit codes:
+  0    done
+  1    done, and the answer is no (incompatible, does not fit, not better)
+  2    wrong arguments or wrong input; nothing was done
+  3    could not be done; the message says why and what to do
+  4    would spend or publish: run again with --yes
+  130  interrupted; run the same command to continue
+"""
+RESULT = sys.stdout  # `run` sends what libraries print elsewhere, so that one document stays one document
+SECRET = re.compile(r"\b(hf_|sk-|api_org_|ghp_)[A-Za-z0-9_-]{8,}")
+
+
+class Failure(Exception):
+    """What went wrong, what to do about it, and the exit code that says so."""
+
+    def __init__(self, problem: str, fix: str = "", code: int = EXIT_FAILED) -> None:
+        super().__init__(f"{problem}\n  fix: {fix}" if fix else problem)
+        self.problem, self.fix, self.code = problem, fix, code
+
+
+def redact(text: str) -> str:
+    """`text` without the token of the environment and without anything that has the shape of one."""
+    token = os.environ.get("HF_TOKEN", "")
+    if len(token) > 3:
+        text = text.replace(token, "***")
+    return SECRET.sub(lambda match: match[1] + "***", text)
+
+
+def log(message: str) -> None:
+    """One line for the person who watches; standard output is for the result alone."""
+    print(redact(message), file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """The result, for a person, on standard output."""
+    print(redact(text), file=RESULT, flush=True)
+
+
+def emit(document: dict) -> None:
+    """The result, for a machine, as one JSON document on standard output."""
+    say(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Writes beside `path` and renames, so that a reader sees the old file or the new one, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_artifact(path: Path, document: dict) -> None:
+    """A JSON artefact that the next script reads."""
+    write_atomic(path, redact(json.dumps(document, indent=2, ensure_ascii=False)) + "\n")
+
+
+def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
+    """A JSON artefact that an earlier script wrote, `kind` being the name of its schema in assets/.
+
+    It is held against that schema when the script still lies in its skill; a copy sent to a job lies alone,
+    and was checked before it was sent. Raises Failure with EXIT_USAGE and the place of the error.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}", f"make it first: it is the {kind}", EXIT_USAGE) from None
+    except ValueError as error:
+        raise Failure(f"{path}: not JSON: {error}", "make it again, or undo the edit", EXIT_USAGE) from None
+    found = document.get("schema") if isinstance(document, dict) else None
+    if found != f"skillpack/{kind}/{version}":
+        raise Failure(
+            f"{path}: schema is {found!r}, this script reads 'skillpack/{kind}/{version}'",
+            "use scripts of one version of the skill, or make the file again with these",
+            EXIT_USAGE,
+        )
+    schema = Path(__file__).resolve().parent.parent / "assets" / f"{kind}.schema.json"
+    if schema.is_file():
+        from jsonschema import Draft202012Validator
+
+        validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+        errors = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
+        if errors:
+            lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
+            raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
+    return document
+
+
+class Parser(argparse.ArgumentParser):
+    def print_help(self, file=None) -> None:
+        super().print_help(file or RESULT)
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """A parser whose --help is the script's docstring and the exit codes."""
+    return Parser(description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def run(main: Callable[[list[str]], int]) -> int:
+    """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    sys.stdout = sys.stderr
+    try:
+        return main(sys.argv[1:])
+    except Failure as failure:
+        log(f"error: {failure}")
+        return failure.code
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), RESULT.fileno())
+        return EXIT_OK
+    except KeyboardInterrupt:
+        log("interrupted; run the same command to continue")
+        return EXIT_INTERRUPTED
+
+
+# endregion skillpack:script
+
+# region skillpack:hub
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+HUB_FIXES = {
+    401: "the token is missing, wrong, expired or revoked: `hf auth login`, or set HF_TOKEN",
+    403: "the token may not do this: make one with write permission, or name another namespace",
+    404: "check the name, and that the token may read it",
+    409: "somebody else wrote at the same time: run the same command again",
+    412: "somebody else wrote at the same time: run the same command again",
+    429: "a rate limit: wait a few minutes, and run the same command again",
+}
+
+
+@contextlib.contextmanager
+def on_hub(doing: str) -> Iterator[None]:
+    """Turns what the Hub's client raises while `doing` into a Failure with the way out."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
+
+    try:
+        yield
+    except HFValidationError as error:
+        raise Failure(f"{doing}: {error}", "correct the name", EXIT_USAGE) from None
+    except OfflineModeIsEnabled:
+        raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it: this needs the network") from None
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        said = (error.server_message or str(error).splitlines()[0])[:300]
+        fix = HUB_FIXES.get(status, "the message is the Hub's own; if it is passing, run the same command again")
+        raise Failure(f"{doing}: {status} {said}", fix) from None
+    except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
+        said = (str(error).splitlines() or [""])[0][:300]
+        raise Failure(
+            f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {said})",
+            "check the network and HF_ENDPOINT, then run the same command again: what arrived is not sent twice",
+        ) from None
+
+
+def sign_in() -> tuple[Any, dict[str, Any]]:
+    """(client, whoami). Raises Failure without a token, or with one that only reads."""
+    from huggingface_hub import HfApi, get_token
+
+    token = get_token()
+    if not token:
+        raise Failure("no Hugging Face token", "`hf auth login`, or set HF_TOKEN to one with write permission")
+    os.environ["HF_TOKEN"] = token  # so that no message can show it
+    api = HfApi(token=token)
+    with on_hub("signing in"):
+        who = api.whoami()
+    if ((who.get("auth") or {}).get("accessToken") or {}).get("role") == "read":
+        raise Failure("the token only reads", "make one with role write: https://huggingface.co/settings/tokens")
+    return api, who
+
+
+def full_id(who: dict[str, Any], repo_id: str) -> str:
+    """`repo_id` with its namespace, the user's own by default. Raises Failure where this user may not write."""
+    namespace, _, name = repo_id.rpartition("/")
+    if not namespace or namespace.lower() == who["name"].lower():
+        return f"{who['name']}/{name}"
+    roles = {org["name"].lower(): org.get("roleInOrg") for org in who.get("orgs", [])}
+    if roles.get(namespace.lower(), "read") == "read":
+        known = ", ".join([who["name"], *(name for name, role in roles.items() if role != "read")])
+        raise Failure(f"{who['name']} may not write to {namespace!r}", f"name one of: {known}", EXIT_USAGE)
+    return repo_id
+
+
+# endregion skillpack:hub
+
+import difflib
+
+TITLE = "Add evaluation results"  # of pull requests: by it, open ones are found again
+METRICS = {"acc": "accuracy"}  # lm-eval's name -> the Hub's
+FOLDER = ".eval_results"
+
+
+def main(argv: list[str]) -> int:
+    args = arguments(argv)
+    claims = chosen(claims_of(args.scores, args), args)
+    api, who = sign_in()
+    repo = args.repo or claims[0]["model"]
+    if args.direct:
+        full_id(who, repo)
+    with on_hub(f"looking up {repo}"):
+        head = api.model_info(repo).sha
+    change = model_index_change if args.to == "model-index" else eval_results_change
+    if args.to == "eval-results":
+        require_benchmark(api, args)
+    path, before, after, added = change(api, repo, head, claims, args)
+    document = {
+        "schema": "skillpack/published-eval/1", "repo": repo, "to": args.to, "file": path,
+        "added": [described(claim) for claim in added], "already_there": len(claims) - len(added),
+        "diff": diff_of(path, before, after), "pull_request": None, "commit": None,
+    }  # fmt: skip
+    if not added:
+        return told(document, f"nothing to add: {repo} holds all {len(claims)} results already", args)
+    if proposal := open_proposal(api, repo, claims, change, args):
+        document |= {"pull_request": proposal, "added": []}
+        return told(document, f"nothing to add: {proposal} proposes them already", args)
+    if path == "README.md":
+        validate(after)
+    log(document["diff"])
+    if not args.yes:
+        if args.json:
+            emit(document)
+        where = "the branch main of" if args.direct else "a pull request to"
+        raise Failure(f"this would add {len(added)} results by {where} {repo}", "read the diff, then run it again "
+                      "with --yes", EXIT_UNCONFIRMED)  # fmt: skip
+    document |= commit(api, repo, head, path, after, added, args)
+    return told(document, f"published: {document['pull_request'] or document['commit']}", args)
+
+
+def arguments(argv: list[str]) -> argparse.Namespace:
+    options = parser(__doc__)
+    options.add_argument("scores", type=Path, help="eval.json, or evals-extracted.json")
+    options.add_argument("--repo", help="the model's repository (default: the model that was evaluated)")
+    options.add_argument("--to", choices=["model-index", "eval-results"], default="model-index")
+    options.add_argument(
+        "--only", action="append", default=[], help="TASK/METRIC to publish (default: all); repeatable"
+    )
+    options.add_argument("--dataset", help="id of the dataset, where the scores name a file or none")
+    options.add_argument("--benchmark", help="with --to eval-results: dataset that is registered as a benchmark")
+    options.add_argument("--benchmark-task", help="with --to eval-results: id of a task in its eval.yaml")
+    options.add_argument("--percent", action="store_true", help="publish values times 100")
+    options.add_argument("--notes", help="with --to eval-results: about the setup (default: harness, rows, interval)")
+    options.add_argument("--overwrite", action="store_true", help="replace the value of a result that is there")
+    options.add_argument("--direct", action="store_true", help="commit to main in place of a pull request")
+    options.add_argument("--yes", action="store_true", help="write it")
+    options.add_argument("--json", action="store_true", help="print what was done as JSON on standard output")
+    args = options.parse_args(argv)
+    if (args.to == "eval-results") != bool(args.benchmark and args.benchmark_task):
+        options.error("--to eval-results goes with --benchmark and --benchmark-task")
+    return args
+
+
+def told(document: dict, sentence: str, args) -> int:
+    log(sentence) if args.json else say(sentence)
+    if args.json:
+        emit(document)
+    return EXIT_OK
+
+
+# ---- what is claimed
+
+
+def claims_of(path: Path, args) -> list[dict]:
+    """Results in one form: {model, label, dataset, config, split, name, metric, value, setup, source, date}."""
+    try:
+        kind = json.loads(path.read_text(encoding="utf-8")).get("schema", "")
+    except (OSError, ValueError, AttributeError) as error:
+        raise Failure(f"{path}: {error}", "give eval.json or evals-extracted.json", EXIT_USAGE) from None
+    if kind.startswith("skillpack/extracted-evals/"):
+        return claims_of_extracted(read_artifact(path, "extracted-evals"), args)
+    result = read_artifact(path, "eval")
+    model = result["model"]
+    if model["kind"] != "hub" and not args.repo:
+        raise Failure(f"the scores are of {model['id']}, which is no repository", "name it with --repo", EXIT_USAGE)
+    if model["kind"] == "hub" and args.repo not in (None, model["id"]):
+        raise Failure(f"the scores are of {model['id']}, not of {args.repo}", "evaluate that model", EXIT_USAGE)
+    if model["kind"] != "hub":
+        log(f"warning: the scores are of {model['kind']} {Path(model['id']).name}: be sure that {args.repo} holds it")
+    claims = []
+    for task in result["tasks"]:
+        source = task["source"]
+        on_hub_id = re.fullmatch(r"[\w.-]+/[\w.-]+", source["id"] or "") and not Path(source["id"]).exists()
+        for name, metric in task["metrics"].items():
+            setup = [task["harness"], *([f"{task['shots']}-shot"] if task.get("shots") is not None else []),
+                     f"{metric['rows']} rows"]  # fmt: skip
+            interval = f"95 % interval {metric['low']:.4g} to {metric['high']:.4g}" if metric["interval"] else ""
+            claims.append({
+                "model": model["id"], "label": f"{task['task']}/{name}", "name": task["task"],
+                # never a path of this machine
+                "dataset": args.dataset or (source["id"] if on_hub_id else task["task"]),
+                "config": source["config"], "split": source["split"],
+                "metric": METRICS.get(name.partition(" (")[0], name.partition(" (")[0]), "metric_name": name,
+                "value": metric["value"], "setup": ", ".join(setup), "interval": interval, "source": None,
+                "date": result["created"][:10],
+            })  # fmt: skip
+    return claims
+
+
+def claims_of_extracted(document: dict, args) -> list[dict]:
+    if document["ambiguous"]:
+        log(f"warning: {len(document['ambiguous'])} cells were ambiguous, and are not published")
+    source = document["source"]
+    claims = []
+    for result in document["results"]:
+        label = f"{result['benchmark']}/{result['metric']}"
+        dataset = args.dataset or args.benchmark or result["dataset"]
+        if not dataset and (not args.only or label in args.only):
+            raise Failure(f"no dataset is known for {result['benchmark']!r}", "choose others with --only, or run "
+                          f"extract_evals.py with --dataset '{result['benchmark']}=ORG/NAME'", EXIT_USAGE)  # fmt: skip
+        claims.append({
+            "model": document["model"], "label": label, "name": result["benchmark"], "dataset": dataset,
+            "config": None, "split": None, "metric": result["metric"], "metric_name": result["metric"],
+            "value": result["value"], "setup": result["setup"] or "", "interval": "",
+            "source": {"name": source["name"], "url": source["url"]} if source["url"] else None,
+            "date": document["created"][:10],
+        })  # fmt: skip
+    return claims
+
+
+def chosen(claims: list[dict], args) -> list[dict]:
+    known = [claim["label"] for claim in claims]
+    unknown = [label for label in args.only if label not in known]
+    if unknown or not claims:
+        raise Failure(f"no score {unknown[0]!r}" if unknown else f"{args.scores} holds no score",
+                      f"--only takes: {', '.join(known) or 'nothing here'}", EXIT_USAGE)  # fmt: skip
+    kept = [claim for claim in claims if not args.only or claim["label"] in args.only]
+    if args.to == "eval-results" and len(kept) != 1:
+        raise Failure(f"a benchmark's task has one score, and these are {len(kept)}: {', '.join(known)}",
+                      "choose one with --only", EXIT_USAGE)  # fmt: skip
+    return [{**claim, "value": claim["value"] * 100} if args.percent else claim for claim in kept]
+
+
+def described(claim: dict) -> str:
+    more = ", ".join(part for part in (claim["setup"], claim["interval"]) if part)
+    return f"{claim['label']}: {rounded(claim['value']):g}" + (f" ({more})" if more else "")
+
+
+def rounded(value: float) -> float:
+    """Six significant digits: more would be noise, and two runs would never be the same result."""
+    return float(f"{value:.6g}")
+
+
+# ---- model-index
+
+
+def model_index_change(api, repo: str, revision: str, claims: list[dict], args) -> tuple[str, str, str, list[dict]]:
+    """(path, text before, text after, claims that are new). Raises Failure where the card cannot be edited safely."""
+    before = read_file(api, repo, "README.md", revision) or ""
+    after, new = edited_card(before, repo, claims, args.overwrite)
+    return "README.md", before, after, new
+
+
+def edited_card(text: str, repo: str, claims: list[dict], overwrite: bool) -> tuple[str, list[dict]]:
+    """(the card with the claims, which of them are new or have another value); every other byte is as it was."""
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    body = text.removeprefix(mark)
+    newline = "\r\n" if "\r\n" in body else "\n"
+    start, header = header_of(body)
+    results, values = existing_results(header, repo)
+    new = []
+    edits: list = []  # (start, end, text) in the header
+    for claim in claims:
+        found = values.get(identity(claim))
+        if found is None:
+            new.append(claim)
+        elif found["value"] != rounded(claim["value"]):
+            if not overwrite:
+                raise Failure(f"{repo} has {claim['label']} = {found['value']}, and this is {rounded(claim['value'])}",
+                              "--overwrite replaces it; or leave it out with --only", EXIT_USAGE)  # fmt: skip
+            edits.append((found["start"], found["end"], repr(rounded(claim["value"]))))
+            new.append({**claim, "replaces": True})
+    added = [claim for claim in new if not claim.get("replaces")]
+    if added:
+        edits.append(insertion(header, results, repo, added, newline))
+    changed = header
+    for begin, end, inserted in sorted(edits, reverse=True):
+        changed = changed[:begin] + inserted + changed[end:]
+    require_only_added(header, changed, new)
+    if not new:
+        return text, []
+    if start is None:
+        rest = newline + body if body else f"{newline}# {repo.partition('/')[2]}{newline}"
+        return f"{mark}---{newline}{changed}---{newline}{rest}", new
+    return mark + body[:start] + changed + body[start + len(header) :], new
+
+
+def read_file(api, repo: str, path: str, revision: str, repo_type: str = "model") -> str | None:
+    """A text file with its own line ends; None where there is none."""
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    with on_hub(f"reading {path} of {repo}"):
+        try:
+            file = Path(api.hf_hub_download(repo, path, revision=revision, repo_type=repo_type))
+        except RemoteEntryNotFoundError:
+            return None
+    try:
+        return file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Failure(f"{path} of {repo} is not UTF-8: {error}", "mend the file first", EXIT_USAGE) from None
+
+
+def header_of(body: str) -> tuple[int | None, str]:
+    """(where the YAML header begins, its text with the last line's end), or (None, "")."""
+    match = re.match(r"\s*---[ \t]*\r?\n((?:(?!---[ \t]*\r?$).*\n)*?)---[ \t]*(?:\r?\n|$)", body)
+    return (match.start(1), match[1]) if match else (None, "")
+
+
+def existing_results(header: str, repo: str) -> tuple[object, dict]:
+    """(the YAML node of the model's results or None, {identity: value and its place}). Raises Failure."""
+    import yaml
+
+    try:
+        node = yaml.compose(header, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(header) or {}
+        index = entry_of(node, "model-index")
+        if index is None:
+            return None, {}
+        names = [entry["name"] for entry in data["model-index"]]
+        chosen_entry = 0 if len(names) == 1 else names.index(repo.partition("/")[2])
+        results = entry_of(index.value[chosen_entry], "results")
+        values: dict = {}
+        for result, at in zip(data["model-index"][chosen_entry]["results"], results.value, strict=True):
+            for metric, place in zip(result["metrics"], entry_of(at, "metrics").value, strict=True):
+                value = entry_of(place, "value")
+                values[identity_in_card(result, metric)] = {
+                    "value": metric["value"], "start": value.start_mark.index, "end": value.end_mark.index,
+                }  # fmt: skip
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        problem = (
+            f"the header of {repo}'s README.md has a model-index that cannot be read ({type(error).__name__}: {error})"
+        )
+        raise Failure(problem, "mend it by hand first; nothing was changed", EXIT_USAGE) from None
+    return results, values
+
+
+def entry_of(node, key: str):
+    """The value's node of `key` in a YAML mapping, or None."""
+    return next((value for name, value in node.value if name.value == key), None) if node is not None else None
+
+
+def identity(claim: dict) -> tuple:
+    """What makes two results the same measurement: all but the value."""
+    return (claim["dataset"], claim["config"], claim["split"], claim["metric"], metric_title(claim))
+
+
+def identity_in_card(result: dict, metric: dict) -> tuple:
+    dataset = result["dataset"]
+    return (dataset["type"], dataset.get("config"), dataset.get("split"), metric["type"], metric.get("name"))
+
+
+def metric_title(claim: dict) -> str:
+    return claim["metric_name"] + (f" ({claim['setup']})" if claim["setup"] else "")
+
+
+def insertion(header: str, results, repo: str, claims: list[dict], newline: str) -> tuple[int, int, str]:
+    """(where, where, text) that adds the claims to the header: behind the last result, or as a new model-index."""
+    import yaml
+
+    entries = []
+    for claim in claims:
+        dataset = {"name": claim["name"], "type": claim["dataset"], "config": claim["config"], "split": claim["split"]}
+        entries.append({
+            "task": {"type": "text-generation"},
+            "dataset": {key: value for key, value in dataset.items() if value},
+            "metrics": [{"type": claim["metric"], "name": metric_title(claim), "value": rounded(claim["value"])}],
+            **({"source": claim["source"]} if claim["source"] else {}),
+        })  # fmt: skip
+
+    def dumped(document: object, indent: int) -> str:
+        lines = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000).splitlines()
+        return "".join(f"{' ' * indent}{line}{newline}" for line in lines)
+
+    if results is None:
+        text = dumped({"model-index": [{"name": repo.partition("/")[2], "results": entries}]}, 0)
+        return len(header), len(header), text
+    if results.flow_style or not results.value:
+        raise Failure("the model-index of the card is written in one line ([…])", "write it as a list of lines first; "
+                      f"what would be added:\n{dumped(entries, 0)}", EXIT_USAGE)  # fmt: skip
+    last = results.value[-1]
+    while last.value and not isinstance(last.value, str) and not last.flow_style:
+        last = last.value[-1][1] if isinstance(last.value[-1], tuple) else last.value[-1]
+    end = last.end_mark.index
+    if end and header[end - 1] != "\n":
+        end = header.index("\n", end) + 1
+    return end, end, dumped(entries, results.start_mark.column)
+
+
+def require_only_added(before: str, after: str, new: list[dict]) -> None:
+    """Proof that the edit is what it should be: read as YAML, the card is the old one and the new results."""
+    import yaml
+
+    old, edited = yaml.safe_load(before) or {}, yaml.safe_load(after) or {}
+    count = [sum(len(result["metrics"]) for entry in data.pop("model-index", None) or [] for result in entry["results"])
+             for data in (old, edited)]  # fmt: skip
+    if old != edited or count[1] - count[0] != sum(not claim.get("replaces") for claim in new):
+        raise Failure("the card's header cannot be edited safely", "add the results by hand; nothing was changed")
+
+
+def validate(card: str) -> None:
+    """Raises Failure when the client or the Hub's own check refuses the card."""
+    from huggingface_hub import ModelCard
+
+    with on_hub("checking the card"):
+        try:
+            ModelCard(card).validate()
+        except ValueError as error:
+            raise Failure(f"the Hub refuses the card: {error}", "mend its header first; nothing was changed") from None
+
+
+# ---- .eval_results
+
+
+def require_benchmark(api, args) -> None:
+    """Raises Failure unless --benchmark is registered and has the task."""
+    import yaml
+
+    with on_hub(f"looking up the dataset {args.benchmark}"):
+        head = api.dataset_info(args.benchmark).sha
+    text = read_file(api, args.benchmark, "eval.yaml", head, "dataset")
+    if text is None:
+        problem = f"{args.benchmark} has no eval.yaml, so it is no registered benchmark"
+        raise Failure(problem, "publish --to model-index", EXIT_USAGE)
+    try:
+        tasks = [task["id"] for task in yaml.safe_load(text)["tasks"]]
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise Failure(f"eval.yaml of {args.benchmark} cannot be read: {error}", "tell its owner", EXIT_USAGE) from None
+    if args.benchmark_task not in tasks:
+        raise Failure(f"{args.benchmark} has no task {args.benchmark_task!r}", f"one of: {', '.join(map(str, tasks))}",
+                      EXIT_USAGE)  # fmt: skip
+
+
+def eval_results_change(api, repo: str, revision: str, claims: list[dict], args) -> tuple[str, str, str, list[dict]]:
+    """(path, text before, text after, claims that are new), for one claim."""
+    import yaml
+    from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
+
+    (claim,) = claims
+    ours = (args.benchmark, args.benchmark_task)
+    notes = args.notes or ", ".join(part for part in (claim["metric_name"], claim["setup"], claim["interval"]) if part)
+    source = claim["source"] or {}
+    entry = EvalResultEntry(
+        dataset_id=args.benchmark, task_id=args.benchmark_task, value=rounded(claim["value"]), date=claim["date"],
+        notes=notes, source_url=source.get("url"), source_name=source.get("name"),
+    )  # fmt: skip
+    text = yaml.safe_dump(eval_result_entries_to_yaml([entry]), sort_keys=False, allow_unicode=True, width=1000)
+    with on_hub(f"listing {repo}"):
+        files = [name for name in api.list_repo_files(repo, revision=revision) if name.startswith(f"{FOLDER}/")]
+    own = f"{FOLDER}/{re.sub(r'[^a-z0-9]+', '-', args.benchmark_task.lower()).strip('-')}.yaml"
+    for path in sorted(files):
+        before = read_file(api, repo, path, revision) or ""
+        try:
+            entries, node = yaml.safe_load(before) or [], yaml.compose(before, Loader=yaml.SafeLoader)
+            pairs = zip(entries, node.value if node else [], strict=True)
+            same = [(known, at) for known, at in pairs
+                    if (known["dataset"]["id"], known["dataset"]["task_id"]) == ours]  # fmt: skip
+        except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
+            raise Failure(f"{path} of {repo} cannot be read: {error}", "mend it first", EXIT_USAGE) from None
+        for known, at in same:
+            if known["value"] == entry.value:
+                return path, before, before, []
+            if not args.overwrite:
+                raise Failure(f"{path} of {repo} has {known['value']}, and this is {entry.value}",
+                              "--overwrite replaces that entry", EXIT_USAGE)  # fmt: skip
+            if len(entries) > 1 or at.start_mark.column != 2:
+                raise Failure(f"{path} of {repo} holds more than this entry", "replace its value by hand", EXIT_USAGE)
+            return path, before, text, [{**claim, "replaces": True}]
+    if own in files:
+        raise Failure(f"{own} of {repo} is of another benchmark", "rename that file first", EXIT_USAGE)
+    return own, "", text, [claim]
+
+
+# ---- the Hub
+
+
+def open_proposal(api, repo: str, claims: list[dict], change, args) -> str | None:
+    """The address of an open pull request of this script's that holds all of the claims already."""
+    with on_hub(f"listing the pull requests of {repo}"):
+        found = [each for each in api.get_repo_discussions(repo, discussion_type="pull_request",
+                 discussion_status="open") if each.title.startswith(TITLE)]  # fmt: skip
+    for each in found:
+        try:
+            *_, new = change(api, repo, f"refs/pr/{each.num}", claims, args)
+        except Failure as failure:
+            if failure.code != EXIT_USAGE:
+                raise
+            continue  # it proposes another value, or cannot be read: it is not this proposal
+        if not new:
+            return f"{api.endpoint}/{repo}/discussions/{each.num}"
+    return None
+
+
+def commit(api, repo: str, head: str, path: str, text: str, added: list[dict], args) -> dict:
+    """One commit on top of what was read, verified: {pull_request, commit}."""
+    from huggingface_hub import CommitOperationAdd
+
+    names = sorted({claim["name"] for claim in added})
+    title = f"{TITLE}: {', '.join(names)}"[:100]
+    with on_hub(f"publishing to {repo}"):
+        made = api.create_commit(
+            repo, [CommitOperationAdd(path, text.encode())], commit_message=title, create_pr=not args.direct,
+            commit_description="\n".join(f"- {described(claim)}" for claim in added), parent_commit=head,
+        )  # fmt: skip
+    if read_file(api, repo, path, made.oid) != text:
+        raise Failure(f"{repo} does not hold what was sent", "look at its history, then run the same command again")
+    return {"pull_request": made.pr_url, "commit": made.commit_url}
+
+
+def diff_of(path: str, before: str, after: str) -> str:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{path}", f"b/{path}", lineterm="")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
