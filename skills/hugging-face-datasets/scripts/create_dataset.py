@@ -1,10 +1,11 @@
 # /// script
 # requires-python = ">=3.10"
 # dependencies = [
+#   "datasets>=5.2,<6",
 #   "huggingface_hub>=2.4,<3",
 #   "jsonschema>=4.21,<5",
 #   "jsonschema-rs>=0.60,<1",
-#   "pyarrow>=20",
+#   "pyarrow>=20,<30",
 # ]
 # ///
 """Make a dataset from rows or documents, hold every row against its template, and push it as Parquet, private.
@@ -154,6 +155,7 @@ def run(main: Callable[[list[str]], int]) -> int:
 # endregion skillpack:script
 
 # region skillpack:rows
+import contextlib
 import csv
 import io
 from collections.abc import Iterable, Iterator
@@ -167,6 +169,32 @@ FREE_FORM = frozenset({"arguments", "parameters", "tools", "properties", "input_
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
+@contextlib.contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Turns what the Hub's client raises while `source` is read into a Failure; files of this machine cost nothing."""
+    if Path(source).expanduser().exists():
+        try:
+            yield
+        except PermissionError as error:
+            raise Failure(f"{source}: {error.strerror}", "give a file that you may read", EXIT_USAGE) from None
+        return
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
+
+    try:
+        yield
+    except (HfHubHTTPError, FileNotFoundError, PermissionError) as error:
+        raise Failure(
+            f"{source}: {(str(error).splitlines() or ['not found'])[0][:300]}",
+            "check the name, --config and --revision, and that the token may read it (`hf auth whoami`)",
+            EXIT_USAGE,
+        ) from None
+    except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
+        said = (str(error).splitlines() or [""])[0][:300]
+        fix = "check the network and HF_ENDPOINT, then run the same command again"
+        raise Failure(f"{source} cannot be read ({type(error).__name__}: {said})", fix) from None
+
+
 def find_files(
     source: str, config: str | None = None, split: str | None = None, revision: str | None = None
 ) -> list[str]:
@@ -178,7 +206,8 @@ def find_files(
     if source.startswith("hf://"):
         from huggingface_hub import HfFileSystem
 
-        files = sorted("hf://" + name for name in HfFileSystem().glob(source) if name.endswith(ROW_FILES))
+        with reading(source):
+            files = sorted("hf://" + name for name in HfFileSystem().glob(source) if name.endswith(ROW_FILES))
         return files or _no_rows(source, "check the address: hf://datasets/ORG/NAME/data/*.parquet")
     path = Path(source).expanduser()
     if path.is_dir():
@@ -202,16 +231,12 @@ def _no_rows(source: str, fix: str) -> list[str]:
 
 def _files_of_dataset(name: str, config: str | None, split: str | None, revision: str | None) -> list[str]:
     import datasets
-    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
-        builder = datasets.load_dataset_builder(name, config, revision=revision)
-    except (FileNotFoundError, ValueError, ConnectionError, HfHubHTTPError) as error:
-        raise Failure(
-            f"{name}: {str(error).splitlines()[0][:300]}",
-            "check the name, --config and --revision, and that the token may read it (`hf auth whoami`)",
-            EXIT_USAGE,
-        ) from None
+    with reading(name):
+        try:
+            builder = datasets.load_dataset_builder(name, config, revision=revision)
+        except ValueError as error:  # an unknown config; the message lists those there are
+            raise FileNotFoundError(str(error)) from None
     splits = builder.config.data_files or {}
     chosen = split or (next(iter(splits)) if len(splits) == 1 else "train")
     if chosen not in splits:
@@ -233,7 +258,7 @@ def read_rows(path: str, max_bytes: int = MAX_ROW_BYTES) -> Iterator[tuple[int, 
 
     Raises Failure when nothing of the file can be read.
     """
-    with open_file(path) as file:
+    with reading(path), open_file(path) as file:
         suffix = Path(path).suffix.lower()
         if suffix == ".parquet":
             yield from _parquet_rows(path, file)

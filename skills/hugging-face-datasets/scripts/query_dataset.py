@@ -5,7 +5,7 @@
 #   "duckdb>=1.4,<2",
 #   "huggingface_hub>=2.4,<3",
 #   "jsonschema>=4.21,<5",
-#   "pyarrow>=20",
+#   "pyarrow>=20,<30",
 # ]
 # ///
 """SQL over datasets of the Hub and files of this machine, with DuckDB: query, describe, count, export, push.
@@ -156,6 +156,7 @@ def run(main: Callable[[list[str]], int]) -> int:
 # endregion skillpack:script
 
 # region skillpack:rows
+import contextlib
 import csv
 import io
 from collections.abc import Iterable, Iterator
@@ -169,6 +170,32 @@ FREE_FORM = frozenset({"arguments", "parameters", "tools", "properties", "input_
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
+@contextlib.contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Turns what the Hub's client raises while `source` is read into a Failure; files of this machine cost nothing."""
+    if Path(source).expanduser().exists():
+        try:
+            yield
+        except PermissionError as error:
+            raise Failure(f"{source}: {error.strerror}", "give a file that you may read", EXIT_USAGE) from None
+        return
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
+
+    try:
+        yield
+    except (HfHubHTTPError, FileNotFoundError, PermissionError) as error:
+        raise Failure(
+            f"{source}: {(str(error).splitlines() or ['not found'])[0][:300]}",
+            "check the name, --config and --revision, and that the token may read it (`hf auth whoami`)",
+            EXIT_USAGE,
+        ) from None
+    except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
+        said = (str(error).splitlines() or [""])[0][:300]
+        fix = "check the network and HF_ENDPOINT, then run the same command again"
+        raise Failure(f"{source} cannot be read ({type(error).__name__}: {said})", fix) from None
+
+
 def find_files(
     source: str, config: str | None = None, split: str | None = None, revision: str | None = None
 ) -> list[str]:
@@ -180,7 +207,8 @@ def find_files(
     if source.startswith("hf://"):
         from huggingface_hub import HfFileSystem
 
-        files = sorted("hf://" + name for name in HfFileSystem().glob(source) if name.endswith(ROW_FILES))
+        with reading(source):
+            files = sorted("hf://" + name for name in HfFileSystem().glob(source) if name.endswith(ROW_FILES))
         return files or _no_rows(source, "check the address: hf://datasets/ORG/NAME/data/*.parquet")
     path = Path(source).expanduser()
     if path.is_dir():
@@ -204,16 +232,12 @@ def _no_rows(source: str, fix: str) -> list[str]:
 
 def _files_of_dataset(name: str, config: str | None, split: str | None, revision: str | None) -> list[str]:
     import datasets
-    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
-        builder = datasets.load_dataset_builder(name, config, revision=revision)
-    except (FileNotFoundError, ValueError, ConnectionError, HfHubHTTPError) as error:
-        raise Failure(
-            f"{name}: {str(error).splitlines()[0][:300]}",
-            "check the name, --config and --revision, and that the token may read it (`hf auth whoami`)",
-            EXIT_USAGE,
-        ) from None
+    with reading(name):
+        try:
+            builder = datasets.load_dataset_builder(name, config, revision=revision)
+        except ValueError as error:  # an unknown config; the message lists those there are
+            raise FileNotFoundError(str(error)) from None
     splits = builder.config.data_files or {}
     chosen = split or (next(iter(splits)) if len(splits) == 1 else "train")
     if chosen not in splits:
@@ -235,7 +259,7 @@ def read_rows(path: str, max_bytes: int = MAX_ROW_BYTES) -> Iterator[tuple[int, 
 
     Raises Failure when nothing of the file can be read.
     """
-    with open_file(path) as file:
+    with reading(path), open_file(path) as file:
         suffix = Path(path).suffix.lower()
         if suffix == ".parquet":
             yield from _parquet_rows(path, file)
@@ -629,6 +653,7 @@ FORMATS = {
 }
 READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".tsv": "read_csv"}
 CELL = 60
+REMOTE = "check the address, the network and HF_ENDPOINT, and that the token may read it (`hf auth whoami`)"
 
 
 def quoted(name: str) -> str:
@@ -653,34 +678,36 @@ class Database:
             raise Failure(f"--memory or --threads: {first_line(error)}", "e.g. --memory 4GB", EXIT_USAGE) from None
         self.connection.execute("SET enable_progress_bar = false")
         self.remote = False
+        if "hf://" in getattr(args, "sql", ""):
+            self.reach_hub()
         if args.source != "-":
             self.add("data", args.source, args.config, args.split, args.revision)
         for name, source in args.table:
             self.add(name, source)
-        if not self.remote:
-            self.register()
 
-    def register(self) -> None:
+    def reach_hub(self) -> None:
+        """Lets hf:// addresses be read, through the client's file system: its import is left out where none is."""
         from huggingface_hub import HfFileSystem
 
-        self.connection.register_filesystem(HfFileSystem())
+        if not self.remote:
+            self.connection.register_filesystem(HfFileSystem())
+        self.remote = True
 
     def add(self, name: str, source: str, *parts) -> None:
-        with on_hub(f"reading {source}"):
+        local = Path(source).expanduser().exists()
+        with contextlib.nullcontext() if local else on_hub(f"reading {source}"):
             files = find_files(source, *parts)
         kinds = {READERS.get(Path(path).suffix.lower(), "read_json") for path in files}
         if len(kinds) > 1:
             raise Failure(f"{source} mixes formats: {', '.join(sorted(kinds))}", "name files of one format", EXIT_USAGE)
-        if any(path.startswith("hf://") for path in files):
-            if not self.remote:
-                self.register()
-                self.remote = True
+        if local:
+            self.identity += [[path, Path(path).stat().st_size, Path(path).stat().st_mtime_ns] for path in files]
+        else:
             from huggingface_hub import HfFileSystem
 
+            self.reach_hub()
             with on_hub(f"reading {source}"):
                 self.identity += [[path, str(HfFileSystem().info(path).get("blob_id"))] for path in files]
-        else:
-            self.identity += [[path, Path(path).stat().st_size, Path(path).stat().st_mtime_ns] for path in files]
         kind = kinds.pop()
         more = {
             "read_json": ", maximum_object_size = 200000000, union_by_name = true",
@@ -701,7 +728,10 @@ class Database:
         except self.duckdb.OutOfMemoryException as error:
             raise Failure(first_line(error), "--memory more, or aggregate before sorting and joining") from None
         except self.duckdb.Error as error:
-            raise Failure(f"DuckDB: {first_line(error)}", hint(str(error)), EXIT_USAGE) from None
+            remote = re.search(r"\b(HfHubHTTPError|\w*NotFoundError|Connect\w*|\w*Timeout|RuntimeError)\b", str(error))
+            code = EXIT_FAILED if remote and self.remote else EXIT_USAGE
+            fix = REMOTE if code == EXIT_FAILED else hint(str(error))
+            raise Failure(f"DuckDB: {first_line(error)}", fix, code) from None
         finally:
             alarm.cancel()
 
