@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from skillpack.diagnostics import ERROR, Diagnostic, Finding, Location, Severity, redacted
@@ -45,7 +45,7 @@ def judge(skills: Iterable[Skill], rules: Sequence[Rule]) -> Judged:
                 if GROUPS[group](skill):
                     for rule in asked:
                         if group != "noted" or rule.slug in noted:
-                            judged.found.update(_apply(rule, skill.path, skill))
+                            _apply(rule, skill.path, skill, judged.found)
             judged.stated.extend(suppressions(skill))
             if (brief := skill.brief) is not None:
                 judged.briefs.append(brief)
@@ -68,20 +68,20 @@ def conclude(parts: Iterable[Judged], rules: Sequence[Rule]) -> list[Diagnostic]
     if len(briefs) > 1:
         for rule in rules:
             if rule.group == "tree":
-                found.update(_apply(rule, briefs[0].path, briefs))
+                _apply(rule, briefs[0].path, briefs, found)
     return sorted(apply(found, stated, {rule.slug for rule in rules}) if stated else found)
 
 
-def _apply(rule: Rule, path: str, judged: Skill | Sequence[Brief]) -> Iterator[Diagnostic]:
-    """The findings of one rule on one skill or tree; when the rule fails, that is a finding too."""
+def _apply(rule: Rule, path: str, judged: Skill | Sequence[Brief], found: set[Diagnostic]) -> None:
+    """Adds to `found` what one rule finds in one skill or tree; when the rule fails, that is a finding too."""
     try:
         for finding in rule.judge(judged):
-            yield _diagnostic(path, rule.slug, finding, rule.severity)
+            found.add(_diagnostic(path, rule.slug, finding, rule.severity))
     except Exception as error:  # noqa: BLE001 a defect of one rule must neither hide the others nor pass
         # The type only: the message may hold what the skill holds.
         message = f"the rule {rule.slug} failed with {type(error).__name__} and judged nothing"
         fix = "report it as a defect of skillpack"
-        yield _diagnostic(path, CRASHED, Finding(message, fix, severity=ERROR), ERROR)
+        found.add(_diagnostic(path, CRASHED, Finding(message, fix, severity=ERROR), ERROR))
 
 
 def _diagnostic(path: str, slug: str, finding: Finding, severity: Severity) -> Diagnostic:

@@ -89,6 +89,14 @@ def _add(
 
 def _locate(text: str, problems: list[Problem]) -> tuple[int, str, str, int] | None:
     """Line number of the YAML, the YAML, the body, line number of the body."""
+    if text.startswith("---\n"):  # as nearly always: the body need not be split
+        end = text.find("\n---", 3)
+        while end >= 0:
+            rest = text.find("\n", end + 1)
+            rest = rest if rest >= 0 else len(text)
+            if text[end + 1 : rest].rstrip() == "---":
+                return 2, text[4:end] + "\n", text[rest + 1 :], text.count("\n", 0, end + 1) + 2
+            end = text.find("\n---", rest)
     lines = text.split("\n")
     start = 0
     if lines[0].rstrip() != "---":

@@ -18,7 +18,7 @@ class Link(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A fenced block or inline code. `language` is the first word of the fence, "" where there is none."""
+    """A fenced block, or inline code with a slash: rules look for paths there. `language` is the fence's first word."""
 
     language: str
     text: str
@@ -51,66 +51,57 @@ def parse(text: str, first_line: int = 1) -> Document:
     if "[" not in text and "`" not in text and "~~~" not in text and "<" not in text:
         return EMPTY  # the parser need not be loaded
     from bisect import bisect_right
+    from itertools import accumulate
 
     import pyromark
 
     data = text.encode()
-    starts = [0]
-    at = data.find(b"\n")
-    while at >= 0:
-        starts.append(at + 1)
-        at = data.find(b"\n", at + 1)
+    starts = [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
 
     def place(offset: int) -> tuple[int, int]:
         line = bisect_right(starts, offset)
         return first_line + line - 1, len(data[starts[line - 1] : offset].decode("utf-8", "replace")) + 1
 
-    document = Document([], [], [])
+    links: list[Link] = []
+    blocks: list[Block] = []
+    comments: list[Comment] = []
     fence: tuple[str, int] | None = None
+    html: int | None = None
     pieces: list[str] = []
-    html: tuple[int, list[str]] | None = None
+    event: Any  # its type is a union of thirty
+    # An event is a mapping with one key, or a word for a break. This loop is a large part of a validation: the
+    # frequent events come first, and what no rule looks at is passed over.
     for event, extent in pyromark.events_with_range(text):
-        if isinstance(event, str):
-            continue  # a break or a rule
-        kind: str
-        value: Any
-        ((kind, value),) = event.items()
-        if kind == "Text":
+        if "Text" in event:
             if fence is not None:
-                pieces.append(value)
-            continue
-        start = extent["start"]
-        if kind == "Start":
-            name, detail = _only(value)
-            if name in ("Link", "Image"):
-                if detail["link_type"] not in ("Autolink", "Email"):
-                    document.links.append(Link(detail["dest_url"], *place(start)))
-            elif name == "CodeBlock":
-                fence, pieces = (detail["Fenced"] if isinstance(detail, dict) else "", start), []
-            elif name == "HtmlBlock":
-                html = (start, [])
-        elif kind == "End":
-            name = _only(value)[0]
-            if name == "CodeBlock" and fence is not None:
-                line, column = place(fence[1])
+                pieces.append(event["Text"])
+        elif "Code" in event:
+            value = event["Code"]
+            if "/" in value or "\\" in value:
+                blocks.append(Block("", value, *place(extent["start"]), False))
+        elif "Start" in event:
+            tag = event["Start"]
+            if tag == "HtmlBlock":
+                html, pieces = extent["start"], []
+            elif isinstance(tag, dict):
+                ((name, detail),) = tag.items()
+                if name == "CodeBlock":
+                    fence, pieces = (detail["Fenced"] if isinstance(detail, dict) else "", extent["start"]), []
+                elif name in ("Link", "Image") and detail["link_type"] not in ("Autolink", "Email"):
+                    links.append(Link(detail["dest_url"], *place(extent["start"])))
+        elif "End" in event:
+            if fence is not None:
                 words = fence[0].split()
-                document.blocks.append(Block(words[0].lower() if words else "", "".join(pieces), line, column, True))
+                blocks.append(Block(words[0].lower() if words else "", "".join(pieces), *place(fence[1]), True))
                 fence = None
-            elif name == "HtmlBlock" and html is not None:
-                _comments("".join(html[1]), html[0], place, document.comments)
+            elif html is not None:
+                _comments("".join(pieces), html, place, comments)
                 html = None
-        elif kind == "Code":
-            document.blocks.append(Block("", value, *place(start), False))
-        elif kind == "Html" and html is not None:
-            html[1].append(value)
-        elif kind == "InlineHtml":
-            _comments(value, start, place, document.comments)
-    return document
-
-
-def _only(event: Any) -> tuple[str, Any]:
-    """The name and the value of an event, which is a name alone or a mapping with one key."""
-    return next(iter(event.items())) if isinstance(event, dict) else (event, None)
+        elif "Html" in event:
+            pieces.append(event["Html"])
+        elif "InlineHtml" in event:
+            _comments(event["InlineHtml"], extent["start"], place, comments)
+    return Document(links, blocks, comments)
 
 
 def _comments(html: str, offset: int, place: Any, found: list[Comment]) -> None:

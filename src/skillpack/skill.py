@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from skillpack import frontmatter, markdown
@@ -16,14 +16,15 @@ from skillpack.source import SKILL_FILE, Tree, peek_text, read_text
 #: Kinds of files whose text is looked at beside SKILL.md.
 TEXTS = (".md", ".py", ".sh", ".bash", ".js", ".mjs", ".ts", ".json", ".toml", ".yaml", ".yml", ".txt")
 #: What the commands and calls that the rules of the group `code` look for are written with, each at least one.
-CODE_WORDS = (
-    *("curl", "wget", "iwr", "irm", "Invoke-", "base64", "trust_remote", "trust-remote"),
-    *("npx", "bunx", "uvx", "pipx", "uv tool", "pip install", "pip3 install", "npm install"),
-)
+CODE_WORDS = ("curl", "wget", "iwr", "irm", "Invoke-", "base64", "trust_remote", "trust-remote")
 #: What the rules of the group `hidden` look for.
 INVISIBLE = "[\u00ad\u180e\u200b-\u200d\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
 #: How much of them, in characters: what is past it is not looked at.
 MAX_TEXT = 16 << 20
+
+
+#: Whether a text may hold what a rule looks for; cheaper than to parse it.
+Form = Callable[[str], bool]
 
 
 class Brief(NamedTuple):
@@ -124,15 +125,15 @@ class Skill:
                 self._documents[name] = markdown.parse(self.texts.get(name, ""))
         return self._documents[name]
 
-    def documents(self, *signs: str, form: str = "") -> Iterator[tuple[str, Document]]:
-        """Each Markdown file of the skill that holds one of `signs`, and something of the `form`; SKILL.md first.
+    def documents(self, *signs: str, form: Form | None = None) -> Iterator[tuple[str, Document]]:
+        """Each Markdown file of the skill that holds one of `signs`, and passes `form`; SKILL.md first.
 
         A file without a sign of what a rule looks for need not be parsed, which takes longer than all else.
         """
         for name, text in self.texts.items():
             if not name.endswith(".md") and name != self.tree.skill_file:
                 continue
-            if any(sign in text for sign in signs) and (not form or re.search(form, text)):
+            if any(sign in text for sign in signs) and (form is None or form(text)):
                 yield name, self.document(name)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from skillpack.diagnostics import WARNING, Finding, quoted
 from skillpack.skill import Skill
@@ -89,6 +90,7 @@ def is_known(name: str) -> bool:
     return name in SPECIFIED or any(name in names for names in OF_CLIENTS.values())
 
 
+@lru_cache(maxsize=1024)  # the skills of a tree misspell alike
 def nearly(name: str, names: tuple[str, ...]) -> str | None:
     """The one of `names` that `name` is a misspelling of: other case, other separators, or a few wrong letters."""
     plain = _letters(name)

@@ -23,7 +23,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     """A body that is estimated higher, with room for the estimate's error."""
     if len(skill.body.encode()) < LIMIT * 2.5:
         return  # no prose has so many tokens for its bytes
-    estimate = tokens(skill.body)
+    estimate = tokens(skill.body, least=LIMIT)
     if estimate > LIMIT * 1.1:
         message = f"the body has about {round(estimate, -2):,} tokens, and at most {LIMIT:,} are recommended"
         yield Finding(message, "move what only some tasks need into files under references/", line=skill.body_line)

@@ -30,6 +30,8 @@ TOKENS = {
 LETTERS = {
     "Hugging Face": "hf_",
     "GitHub": "gh",
+    "GitHub (fine-grained)": "github_pat_",
+    "GitLab": "glpat-",
     "OpenAI or Anthropic": "sk-",
     "Slack": "xox",
     "a private key": "PRIVATE KEY",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from posixpath import dirname, join, normpath
 
@@ -17,7 +18,16 @@ _EXAMPLES = tuple(f"{word}{sign}" for word in ("path", "your", "example", "some"
 
 #: Where a link or the definition of one may lead to a file: not to an address, nor to a place on the page.
 _ELSEWHERE = r"\s*<?(?!https?://|#|mailto:)"
-MAYBE_LOCAL = rf"\]\({_ELSEWHERE}|(?m:^[\s>*+\-\d.)]*)\[[^\]]+\]:{_ELSEWHERE}"
+#: Three expressions: one that begins with letters of its own is found many times as fast as one of many.
+_LINK, _DEFINED = rf"\]\({_ELSEWHERE}", rf"\]:{_ELSEWHERE}"
+_DEFINITION = rf"(?m:^[\s>*+\-\d.)]*)\[[^\]]+{_DEFINED}"
+
+
+def maybe_local(text: str) -> bool:
+    """Whether a link in the Markdown `text` may lead to a file."""
+    if re.search(_LINK, text):
+        return True
+    return re.search(_DEFINED, text) is not None and re.search(_DEFINITION, text) is not None
 
 
 def path_of(target: str) -> str | None:
@@ -67,7 +77,7 @@ def exists(skill: Skill, name: str) -> bool:
 
 def local_links(skill: Skill) -> Iterator[tuple[str, Link, str]]:
     """Each link to a path, as (file it stands in, link, path)."""
-    for source, document in skill.documents("](", "]:", form=MAYBE_LOCAL):
+    for source, document in skill.documents("](", "]:", form=maybe_local):
         if source.rpartition("/")[2].upper().startswith(("README", "CHANGELOG", "CONTRIBUTING", "LICENSE")):
             continue  # for people, and often about another repository
         for link in document.links:

@@ -7,8 +7,9 @@ Fix: let each description name what the other does not do, or merge the two skil
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from skillpack.diagnostics import WARNING, Finding
 from skillpack.rules import rule_of_tree
@@ -104,20 +105,19 @@ def check(briefs: Sequence[Brief]) -> Iterator[Finding]:
             continue
         for word in own:
             holders[word].append(index)
-    shared: dict[tuple[int, int], int] = defaultdict(int)
+    shared: Counter[tuple[int, int]] = Counter()
     for holding in holders.values():
         if len(holding) <= COMMON:
-            for at, left in enumerate(holding):
-                for right in holding[at + 1 :]:
-                    shared[left, right] += 1
-    for (left, right), number in sorted(shared.items()):
-        if number < 3 or briefs[left].name == briefs[right].name:
-            continue
+            shared.update(combinations(holding, 2))
+    for left, right in sorted(pair for pair, number in shared.items() if number >= 3):
         both = words[left] & words[right]
+        if len(both) < WORDS or len(both) < SHARE * len(words[left] | words[right]):
+            continue
+        if briefs[left].name == briefs[right].name:
+            continue
         if _own(briefs[left], words[left], words[right]) and _own(briefs[right], words[right], words[left]):
             continue
-        if len(both) >= WORDS and len(both) >= SHARE * len(words[left] | words[right]):
-            yield _finding(briefs[left], briefs[right], both)
+        yield _finding(briefs[left], briefs[right], both)
 
 
 def _own(brief: Brief, words: frozenset[str], others: frozenset[str]) -> bool:
