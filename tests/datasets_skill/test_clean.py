@@ -67,6 +67,12 @@ def test_without_options_only_exact_duplicates_and_empty_rows_go(desk: Desk) -> 
     assert desk.json(SCRIPT, "rows.jsonl", "--text", "id", "--out", "ids", code=1)["rows_out"] == 0
 
 
+def test_equal_texts_with_two_labels_are_two_rows(desk: Desk) -> None:
+    desk.write("rows.jsonl", [{"text": "fine", "label": label} for label in (0, 1, 0)])
+    assert desk.json(SCRIPT, "rows.jsonl")["removed"] == {"duplicate": 1}
+    assert [row["label"] for row in kept(desk)] == [0, 1]
+
+
 def test_near_duplicates_go_and_unlike_rows_stay(desk: Desk) -> None:
     texts = sentences(60, words=80)
     edited = [text.replace(" ", " changed ", 1) for text in texts[:20]]

@@ -56,6 +56,10 @@ def test_append_adds_shards_and_changes_nothing_of_a_card_but_its_statistics(des
     refused = desk.script(SCRIPT, wrong.name, "--append", "--repo", "chats", "--out", "b3", "--yes")
     assert refused.returncode == 2 and "topic is int, and string there" in refused.stderr
     assert desk.parquet(repo) == after
+    (desk.folder / "table.csv").write_text("height,name\n181,Ada\n")
+    other = ("--append", "--repo", "chats", "--config", "people", "--out", "b4", "--yes")
+    assert desk.json(SCRIPT, "table.csv", *other)["template"] == "tabular"
+    assert desk.loaded(repo, "people") == [{"height": 181, "name": "Ada"}] and len(desk.loaded(repo, "default")) == 7
 
 
 def test_a_readme_of_somebody_else_stays_and_a_filled_repository_needs_append(desk: Desk) -> None:

@@ -1121,7 +1121,7 @@ class Cleaner:
     def near_joins(self) -> bool:
         return self.splitting and self.args.leak_check == "near"
 
-    def reason(self, text: str, number: int) -> tuple:
+    def reason(self, text: str, label: str, number: int) -> tuple:
         """(why the row goes, detail), or ("", "")."""
         args = self.args
         size = len(text.strip())
@@ -1134,7 +1134,7 @@ class Cleaner:
         if self.evaluations and (found := self.evaluations.match(text)):
             return "contaminated", found
         if not args.keep_duplicates:
-            first = self.seen.setdefault(digest_of(text), number)
+            first = self.seen.setdefault(digest_of(text + label), number)
             if first != number:
                 return "duplicate", f"same as {self.decisions.where(first, self.files)}"
         if self.near:
@@ -1145,7 +1145,7 @@ class Cleaner:
                 self.same[number] = twin
         return "", ""
 
-    def look(self, file: int, line: int, text: str, row: dict | None, report) -> None:
+    def look(self, file: int, line: int, text: str, label: str, row: dict | None, report) -> None:
         decisions, number = self.decisions, len(self.decisions.side)
         decisions.file.append(file)
         decisions.line.append(line)
@@ -1153,7 +1153,7 @@ class Cleaner:
         if self.replace:
             text, found = self.replace(text)
         decisions.personal.append(bool(found))
-        reason, detail = self.reason(text, number)
+        reason, detail = self.reason(text, label, number)
         if reason:
             decisions.side.append(-1)
             self.remove(file, line, reason, detail, report)
@@ -1208,15 +1208,18 @@ def first_pass(args, files: list, schema, report) -> Cleaner:
     names = text_columns(schema, args.text)
     log(f"comparing the text of: {', '.join(names)}")
     cleaner = Cleaner(args, files)
-    wanted = [name for name in schema.names if name in names or (cleaner.splitting and name in TEXT_COLUMNS)]
+    beside = {*(TEXT_COLUMNS if cleaner.splitting else ()), "label"}  # equal texts with two labels are two rows
+    wanted = [name for name in schema.names if name in names or name in beside]
     done = 0
     for index, path in enumerate(files):
         for lines, values, problems in batches(path, wanted, args.max_row_bytes):
             columns = [values[name] for name in names if name in values]
+            labels = values.get("label") if "label" not in names and not args.text else None
             for place, line in enumerate(lines):
                 text = row_text([column[place] for column in columns])
                 row = {name: column[place] for name, column in values.items()} if cleaner.splitting else None
-                cleaner.look(index, line, text, row, report)
+                label = f" {labels[place]}" if labels else ""
+                cleaner.look(index, line, text, label, row, report)
             for line, problem in problems:
                 cleaner.remove(index, line, "malformed", problem, report)
             if (done + len(lines)) // 100_000 > done // 100_000:

@@ -1017,8 +1017,8 @@ def prepare(args, existing) -> dict:
 
     files = source_files(args.source)
     row = with_system_prompt(first_row(read_all(args.source, files, args.max_row_bytes)), args.system_prompt)
-    template = template_for(row) if args.template == "auto" else args.template
-    schema = schema_for(template, args.schema, row)
+    template = template_for(row) if args.template == "auto" and not args.adopted else args.template
+    template, schema = args.adopted or (template, schema_for(template, args.schema, row))
     mark, path = fingerprint(args, files, schema, existing), args.out / "build.json"
     if path.is_file():
         found = read_artifact(path, "dataset-build")
@@ -1342,7 +1342,7 @@ def arguments(argv: list) -> argparse.Namespace:
             options.error(f"--{name}: letters, digits, '_' and '.' (and '-' in --config)")
     if (args.append or args.yes) and not args.repo and not args.example:
         options.error("--append and --yes need --repo")
-    args.max_row_bytes = int(args.max_row_mb * 1e6)
+    args.max_row_bytes, args.adopted = int(args.max_row_mb * 1e6), None
     if args.system_prompt and args.system_prompt.startswith("@"):
         try:
             args.system_prompt = Path(args.system_prompt[1:]).read_text(encoding="utf-8").strip()
@@ -1365,9 +1365,10 @@ def main(argv: list[str]) -> int:
         there = shards_there(repo, args.config, args.split)
         if args.append and there:
             existing = existing_schema(repo_id, repo["sha"], there)
-        if args.append and repo["state"]:
+        if args.append and args.config in (repo["state"] or {}).get("configs", {}):
             args.system_prompt = args.system_prompt or repo["state"]["system_prompt"]
-            adopt_template(args, repo["state"])
+            if args.template == "auto":  # held against what the dataset was made with
+                args.adopted = repo["state"]["template"], repo["state"]["json_schema"]
     built = prepare(args, existing)
     document = {key: built[key] for key in ("template", "rows", "bad", "bad_shown", "columns")}
     document |= {
@@ -1387,14 +1388,6 @@ def main(argv: list[str]) -> int:
         return finish(args, document, EXIT_UNCONFIRMED if args.repo else EXIT_OK)
     document |= push(args, api, repo_id, built) | {"pushed": True, "url": f"{api.endpoint}/datasets/{repo_id}"}
     return finish(args, document, EXIT_OK)
-
-
-def adopt_template(args, state: dict) -> None:
-    """Rows that are appended are held against what the dataset was made with, unless another template is named."""
-    if args.template != "auto":
-        return
-    args.template, args.schema = "custom", args.out.parent / f".{args.out.name}.schema.json"
-    write_atomic(args.schema, json.dumps(state["json_schema"]))
 
 
 def finish(args, document: dict, code: int) -> int:
