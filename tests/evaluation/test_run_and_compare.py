@@ -18,20 +18,8 @@ from .conftest import SCRIPTS, SKILL, ChatServer, Desk, questions
 TRAINER = SKILL.parent / "hugging-face-model-trainer/scripts"
 CHATS = ("--question", "messages", "--answer", "messages", "--score", "choice")
 ENDED = "<|im_end|>\n"  # of a turn, in the tiny model's chat template: part of a choice, as in training
-TASK = """
-task: by_the
-dataset_path: json
-dataset_kwargs: {data_files: {test: documents.jsonl}}
-test_split: test
-output_type: multiple_choice
-doc_to_text: "{{question}}"
-doc_to_choice: "{{choices}}"
-doc_to_target: answer
-target_delimiter: ""
-metric_list:
-  - {metric: acc, aggregation: mean, higher_is_better: true}
-  - {metric: mcc, aggregation: matthews_corrcoef, higher_is_better: true}
-"""
+WRITING = (SKILL / "references/writing-a-task.md").read_text(encoding="utf-8")
+TASK = WRITING.partition("```yaml\n")[2].partition("```")[0]  # the example of the document runs as it stands
 
 
 def module_of(path: Path) -> Any:

@@ -3,7 +3,7 @@
 # dependencies = [
 #   "huggingface_hub>=2.4,<3",
 #   "jsonschema>=4.21,<5",
-#   "PyYAML>=6",
+#   "PyYAML>=6,<7",
 # ]
 # ///
 """Publish scores to a model's repository: as a pull request, once, changing no other byte of what is there.

@@ -433,8 +433,11 @@ HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 @contextlib.contextmanager
 def reading(source: str) -> Iterator[None]:
     """Turns what the Hub's client raises while `source` is read into a Failure; files of this machine cost nothing."""
-    if Path(source.partition("*")[0]).exists():
-        yield
+    if Path(source).expanduser().exists():
+        try:
+            yield
+        except PermissionError as error:
+            raise Failure(f"{source}: {error.strerror}", "give a file that you may read", EXIT_USAGE) from None
         return
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
@@ -887,6 +890,10 @@ def answer_likelihoods(model, tokenizer, given, answers: list, settings: dict) -
     return [(float(likelihood[i, : len(ids)].sum()), len(ids)) for i, ids in enumerate(tokens)]
 
 
+# endregion skillpack:scoring
+
+
+# region skillpack:intervals
 def compare_scores(base: list[dict], tuned: list[dict], metrics: dict, **more: object) -> dict | None:
     """The `comparison` of run.json over the same rows; `metrics` is {key of a score: "lower" or "higher"}."""
     if not base:
@@ -926,7 +933,7 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
     return {"difference": float(differences.mean()), "low": float(low), "high": float(high)}
 
 
-# endregion skillpack:scoring
+# endregion skillpack:intervals
 
 # region skillpack:generation
 GENERATION_BATCH = 8
@@ -1769,6 +1776,8 @@ def main(argv: list[str]) -> int:
     args = arguments(argv)
     started = time.monotonic()
     out = args.out or Path("evals") / default_name(args)
+    if args.check:
+        return check(args)
     keys = {"model": key_of(args.endpoint, args.endpoint_key_env), "judge": key_of(args.judge_url, args.judge_key_env)}
     if args.task:
         require_tasks(args.task)
@@ -1827,6 +1836,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     options.add_argument("--judge-model", help="the judge's name there")
     options.add_argument("--judge-key-env", help="variable that holds the judge's key (default: it needs none)")
     options.add_argument("--out", type=Path, help="folder of the result (default: evals/MODEL-TASK)")
+    options.add_argument("--check", action="store_true", help="only say whether rows and arguments can be used")
     options.add_argument("--json", action="store_true", help="print eval.json on standard output")
     args = options.parse_args(argv)
     if bool(args.task) == bool(args.data):
@@ -1869,13 +1879,7 @@ def key_of(url: str | None, variable: str | None) -> str | None:
 
 def run_rows(args, out: Path, keys: dict) -> dict:
     """The task of --data: every row asked, scored and kept."""
-    rows, bad = usable_rows(args)
-    choices = choices_of(rows, args) if args.score == "choice" else [None] * len(rows)
-    items = [
-        {**item_of(number, row, args), **({"choices": texts, "right": right} if texts else {})}
-        for (number, row), (texts, right) in zip(rows, [each or (None, None) for each in choices], strict=True)
-    ]
-    require_answers(items, args)
+    items, bad = items_of(args)
     settings, model = settings_of(args), model_of(args)
     judge = {"url": args.judge_url, "model": args.judge_model, "prompt": JUDGE} if args.judge_url else None
     key = hashlib.sha256(json.dumps([model, settings, items, judge, args.score]).encode()).hexdigest()
@@ -1898,6 +1902,29 @@ def run_rows(args, out: Path, keys: dict) -> dict:
         "metrics": metrics_of(samples, {name: "higher" for sample in samples for name in sample["scores"]}),
         "samples": file.as_posix(),
     }
+
+
+def items_of(args) -> tuple[list[dict], list[str]]:
+    """([what is asked of each row and what is right], [why not] of rows left out)."""
+    rows, bad = usable_rows(args)
+    choices = choices_of(rows, args) if args.score == "choice" else [None] * len(rows)
+    items = [
+        {**item_of(number, row, args), **({"choices": texts, "right": right} if texts else {})}
+        for (number, row), (texts, right) in zip(rows, [each or (None, None) for each in choices], strict=True)
+    ]
+    require_answers(items, args)
+    return items, bad
+
+
+def check(args) -> int:
+    """Everything that can be refused before a model is loaded; names of tasks only where lm-eval is here."""
+    if args.task:
+        require_files(args.task)
+        say(f"{len(args.task)} tasks of lm-eval")
+    else:
+        items, bad = items_of(args)
+        say(f"{len(items)} rows would be asked, {len(bad)} left out; the first: {json.dumps(items[0]['prompt'])[:500]}")
+    return EXIT_OK
 
 
 def usable_rows(args) -> tuple[list[tuple[str, dict]], list[str]]:
@@ -2182,14 +2209,8 @@ def hidden(text: str, key: str | None) -> str:
 
 def require_tasks(tasks: list[str]) -> None:
     """Before a model is loaded: that lm-eval is here, and knows the tasks. Raises Failure."""
-    missing = [task for task in tasks if task_file(task) and not Path(task).is_file()]
-    if missing:
-        raise Failure(f"no file {missing[0]}", "give the path of the task's YAML file", EXIT_USAGE)
-    try:
-        from lm_eval.tasks import TaskManager
-    except ImportError as error:
-        install = f"uv run --with {LM_EVAL} scripts/run_eval.py …, or pip install {LM_EVAL}"
-        raise Failure(f"--task needs lm-eval: {error}", install, EXIT_USAGE) from None
+    require_files(tasks)
+    _, _, TaskManager = lm_eval_parts()
     named = [task for task in tasks if not task_file(task)]
     known = set(TaskManager().all_tasks) if named else set()
     unknown = [task for task in named if task not in known]
@@ -2197,6 +2218,24 @@ def require_tasks(tasks: list[str]) -> None:
         near = sorted(name for name in known if unknown[0].split("_")[0] in name)[:8]
         fix = f"near it: {', '.join(near)}" if near else "`lm-eval ls tasks` lists the names"
         raise Failure(f"lm-eval has no task {unknown[0]!r}", fix, EXIT_USAGE)
+
+
+def lm_eval_parts() -> tuple:
+    """What is used of lm-eval. Raises Failure where it is not installed: the header does not bring it."""
+    try:
+        from lm_eval import simple_evaluate
+        from lm_eval.models.huggingface import HFLM
+        from lm_eval.tasks import TaskManager
+    except ImportError as error:
+        install = f"uv run --with {LM_EVAL} scripts/run_eval.py …, or pip install {LM_EVAL}"
+        raise Failure(f"--task needs lm-eval: {error}", install, EXIT_USAGE) from None
+    return simple_evaluate, HFLM, TaskManager
+
+
+def require_files(tasks: list[str]) -> None:
+    missing = [task for task in tasks if task_file(task) and not Path(task).is_file()]
+    if missing:
+        raise Failure(f"no file {missing[0]}", "give the path of the task's YAML file", EXIT_USAGE)
 
 
 def task_file(task: str) -> bool:
@@ -2221,10 +2260,7 @@ def run_tasks(args, out: Path) -> list[dict]:
 
 def lm_eval_task(loaded: tuple, task: str, cache: Path, args) -> list:
     """[(entry of eval.json, samples)] of a task, or of each task of a group, by lm-eval's own means."""
-    from lm_eval import simple_evaluate
-    from lm_eval.models.huggingface import HFLM
-    from lm_eval.tasks import TaskManager
-
+    simple_evaluate, HFLM, TaskManager = lm_eval_parts()
     model, tokenizer, _ = loaded
     cache.parent.mkdir(parents=True, exist_ok=True)
     try:

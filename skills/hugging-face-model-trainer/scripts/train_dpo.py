@@ -469,6 +469,10 @@ def answer_likelihoods(model, tokenizer, given, answers: list, settings: dict) -
     return [(float(likelihood[i, : len(ids)].sum()), len(ids)) for i, ids in enumerate(tokens)]
 
 
+# endregion skillpack:scoring
+
+
+# region skillpack:intervals
 def compare_scores(base: list[dict], tuned: list[dict], metrics: dict, **more: object) -> dict | None:
     """The `comparison` of run.json over the same rows; `metrics` is {key of a score: "lower" or "higher"}."""
     if not base:
@@ -508,7 +512,7 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
     return {"difference": float(differences.mean()), "low": float(low), "high": float(high)}
 
 
-# endregion skillpack:scoring
+# endregion skillpack:intervals
 
 
 # region skillpack:preferences

@@ -1,0 +1,466 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#   "huggingface_hub>=2.4,<3",
+#   "datasets>=5.2,<6",
+#   "jsonschema>=4.21,<5",
+# ]
+# ///
+"""run_eval.py as a job on Hugging Face Jobs: what it needs and can cost at most, and after --yes the job itself.
+
+NAME is of the result; what follows `--` are the arguments of run_eval.py (not --out, not --endpoint). The rows are read
+here first, so that a wrong column costs nothing. A GPU is chosen by price among those that hold the model, unless
+--flavor says which; --timeout ends the job, so it caps the cost, and --max-cost refuses above a sum.
+
+The same command again finds the same job. The result lies in the private bucket NAMESPACE/skillpack-evals, where a
+second job of the same NAME and arguments continues; --fetch brings it to evals/NAME.
+
+examples:
+  python scripts/submit_eval.py mine-gsm8k --timeout 1h --max-cost 3 -- me/mine --task gsm8k --chat --limit 500
+  python scripts/submit_eval.py mine-gsm8k --fetch
+"""
+
+# region skillpack:script
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+EXIT_OK, EXIT_NO, EXIT_USAGE, EXIT_FAILED, EXIT_UNCONFIRMED, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
+EXIT_CODES = """exit codes:
+  0    done
+  1    done, and the answer is no (incompatible, does not fit, not better)
+  2    wrong arguments or wrong input; nothing was done
+  3    could not be done; the message says why and what to do
+  4    would spend or publish: run again with --yes
+  130  interrupted; run the same command to continue
+"""
+RESULT = sys.stdout  # `run` sends what libraries print elsewhere, so that one document stays one document
+SECRET = re.compile(r"\b(hf_|sk-|api_org_|ghp_)[A-Za-z0-9_-]{8,}")
+
+
+class Failure(Exception):
+    """What went wrong, what to do about it, and the exit code that says so."""
+
+    def __init__(self, problem: str, fix: str = "", code: int = EXIT_FAILED) -> None:
+        super().__init__(f"{problem}\n  fix: {fix}" if fix else problem)
+        self.problem, self.fix, self.code = problem, fix, code
+
+
+def redact(text: str) -> str:
+    """`text` without the token of the environment and without anything that has the shape of one."""
+    token = os.environ.get("HF_TOKEN", "")
+    if len(token) > 3:
+        text = text.replace(token, "***")
+    return SECRET.sub(lambda match: match[1] + "***", text)
+
+
+def log(message: str) -> None:
+    """One line for the person who watches; standard output is for the result alone."""
+    print(redact(message), file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """The result, for a person, on standard output."""
+    print(redact(text), file=RESULT, flush=True)
+
+
+def emit(document: dict) -> None:
+    """The result, for a machine, as one JSON document on standard output."""
+    say(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Writes beside `path` and renames, so that a reader sees the old file or the new one, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_artifact(path: Path, document: dict) -> None:
+    """A JSON artefact that the next script reads."""
+    write_atomic(path, redact(json.dumps(document, indent=2, ensure_ascii=False)) + "\n")
+
+
+def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
+    """A JSON artefact that an earlier script wrote, `kind` being the name of its schema in assets/.
+
+    It is held against that schema when the script still lies in its skill; a copy sent to a job lies alone,
+    and was checked before it was sent. Raises Failure with EXIT_USAGE and the place of the error.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}", f"make it first: it is the {kind}", EXIT_USAGE) from None
+    except ValueError as error:
+        raise Failure(f"{path}: not JSON: {error}", "make it again, or undo the edit", EXIT_USAGE) from None
+    found = document.get("schema") if isinstance(document, dict) else None
+    if found != f"skillpack/{kind}/{version}":
+        raise Failure(
+            f"{path}: schema is {found!r}, this script reads 'skillpack/{kind}/{version}'",
+            "use scripts of one version of the skill, or make the file again with these",
+            EXIT_USAGE,
+        )
+    schema = Path(__file__).resolve().parent.parent / "assets" / f"{kind}.schema.json"
+    if schema.is_file():
+        from jsonschema import Draft202012Validator
+
+        validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+        errors = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
+        if errors:
+            lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
+            raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
+    return document
+
+
+class Parser(argparse.ArgumentParser):
+    def print_help(self, file=None) -> None:
+        super().print_help(file or RESULT)
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """A parser whose --help is the script's docstring and the exit codes."""
+    return Parser(description=doc, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def run(main: Callable[[list[str]], int]) -> int:
+    """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    sys.stdout = sys.stderr
+    try:
+        return main(sys.argv[1:])
+    except Failure as failure:
+        log(f"error: {failure}")
+        return failure.code
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), RESULT.fileno())
+        return EXIT_OK
+    except KeyboardInterrupt:
+        log("interrupted; run the same command to continue")
+        return EXIT_INTERRUPTED
+
+
+# endregion skillpack:script
+
+# region skillpack:hub
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+HUB_FIXES = {
+    401: "the token is missing, wrong, expired or revoked: `hf auth login`, or set HF_TOKEN",
+    403: "the token may not do this: make one with write permission, or name another namespace",
+    404: "check the name, and that the token may read it",
+    409: "somebody else wrote at the same time: run the same command again",
+    412: "somebody else wrote at the same time: run the same command again",
+    429: "a rate limit: wait a few minutes, and run the same command again",
+}
+
+
+@contextlib.contextmanager
+def on_hub(doing: str) -> Iterator[None]:
+    """Turns what the Hub's client raises while `doing` into a Failure with the way out."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
+
+    try:
+        yield
+    except HFValidationError as error:
+        raise Failure(f"{doing}: {error}", "correct the name", EXIT_USAGE) from None
+    except OfflineModeIsEnabled:
+        raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it: this needs the network") from None
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        said = (error.server_message or str(error).splitlines()[0])[:300]
+        fix = HUB_FIXES.get(status, "the message is the Hub's own; if it is passing, run the same command again")
+        raise Failure(f"{doing}: {status} {said}", fix) from None
+    except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
+        said = (str(error).splitlines() or [""])[0][:300]
+        raise Failure(
+            f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {said})",
+            "check the network and HF_ENDPOINT, then run the same command again: what arrived is not sent twice",
+        ) from None
+
+
+def sign_in() -> tuple[Any, dict[str, Any]]:
+    """(client, whoami). Raises Failure without a token, or with one that only reads."""
+    from huggingface_hub import HfApi, get_token
+
+    token = get_token()
+    if not token:
+        raise Failure("no Hugging Face token", "`hf auth login`, or set HF_TOKEN to one with write permission")
+    os.environ["HF_TOKEN"] = token  # so that no message can show it
+    api = HfApi(token=token)
+    with on_hub("signing in"):
+        who = api.whoami()
+    if ((who.get("auth") or {}).get("accessToken") or {}).get("role") == "read":
+        raise Failure("the token only reads", "make one with role write: https://huggingface.co/settings/tokens")
+    return api, who
+
+
+def full_id(who: dict[str, Any], repo_id: str) -> str:
+    """`repo_id` with its namespace, the user's own by default. Raises Failure where this user may not write."""
+    namespace, _, name = repo_id.rpartition("/")
+    if not namespace or namespace.lower() == who["name"].lower():
+        return f"{who['name']}/{name}"
+    roles = {org["name"].lower(): org.get("roleInOrg") for org in who.get("orgs", [])}
+    if roles.get(namespace.lower(), "read") == "read":
+        known = ", ".join([who["name"], *(name for name, role in roles.items() if role != "read")])
+        raise Failure(f"{who['name']} may not write to {namespace!r}", f"name one of: {known}", EXIT_USAGE)
+    return repo_id
+
+
+# endregion skillpack:hub
+
+import datetime
+import hashlib
+import math
+import subprocess
+import time
+
+BUCKET, MOUNT, LABEL = "skillpack-evals", "/evals", "skillpack-eval"
+ACTIVE = ("SCHEDULING", "RUNNING")
+LM_EVAL = "lm-eval==0.4.13"
+BYTES = {"gpu": 2, "cpu": 4}  # of a parameter, in the dtype that run_eval.py takes there
+MARGIN, BESIDE_GB = 1.2, 2.0  # rule of thumb, not measured: cache of one batch, logits, the libraries themselves
+
+
+def main(argv: list[str]) -> int:
+    args = arguments(argv)
+    api, who = sign_in()
+    namespace = full_id(who, f"{args.namespace or who['name']}/{BUCKET}").partition("/")[0]
+    if args.fetch:
+        return fetch(api, namespace, args)
+    check_arguments(args)
+    document = plan(api, namespace, args)
+    (log if args.json else say)(card(document))
+    if args.max_cost is not None and document["at_most_usd"] > args.max_cost:
+        raise Failure(f"it can cost {money(document['at_most_usd'])}, and --max-cost is {money(args.max_cost)}",
+                      "a shorter --timeout, a cheaper --flavor, or a --limit for run_eval.py", EXIT_NO)  # fmt: skip
+    job = found_job(api, namespace, document["label"])
+    if job is None and not args.yes:
+        if args.json:
+            emit(document)
+        raise Failure("nothing was started", "after the user agrees, the same command with --yes", EXIT_UNCONFIRMED)
+    if job is None:
+        job = start(api, namespace, document, args)
+    else:
+        log(f"this was submitted before: {job.id} is {job.status.stage}")
+    document |= {"job": job.id, "url": job.url, "stage": str(job.status.stage)}
+    if args.json:
+        emit(document)
+    else:
+        say(f"Job {job.id}: {job.url}\nnext: python scripts/submit_eval.py {args.name} --fetch")
+    return EXIT_OK
+
+
+def arguments(argv: list[str]) -> argparse.Namespace:
+    own, passed = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    options = parser(__doc__)
+    options.add_argument("name", help="of the result: evals/NAME")
+    options.add_argument("--flavor", help="hardware (default: the cheapest single GPU that holds the model)")
+    options.add_argument("--timeout", type=minutes_of, default=60, help="as 90m or 2h; the job ends then (default: 1h)")
+    options.add_argument("--max-cost", type=float, metavar="USD", help="refuse when it can cost more than this")
+    options.add_argument("--namespace", help="user or organization that pays (default: the token's user)")
+    options.add_argument("--fetch", action="store_true", help="bring the result here; exit 1 when the job failed")
+    options.add_argument("--yes", action="store_true", help="start it; without this only the plan is shown")
+    options.add_argument("--json", action="store_true", help="print the plan or the state as JSON")
+    args = options.parse_args(own)
+    args.passed = passed
+    if not re.fullmatch(r"\w[\w.-]{0,79}", args.name):
+        options.error("NAME is of letters, digits, '.', '-' and '_'")
+    if bool(passed) == args.fetch:
+        options.error("give the arguments of run_eval.py behind --" if not passed else "--fetch takes no arguments")
+    for flag in ("--out", "--endpoint", "--judge-url", "--device", "--json"):
+        if any(word == flag or word.startswith(f"{flag}=") for word in passed):
+            options.error(f"{flag} is not for a job" + (": a server is asked from here" if "url" in flag else ""))
+    return args
+
+
+def minutes_of(text: str) -> int:
+    match = re.fullmatch(r"(\d+)\s*([mh])", text.strip())
+    if not match or not int(match[1]):
+        raise argparse.ArgumentTypeError(f"{text!r}: give minutes or hours, as 90m or 2h")
+    return int(match[1]) * (60 if match[2] == "h" else 1)
+
+
+def evaluator() -> Path:
+    return Path(__file__).resolve().parent / "run_eval.py"
+
+
+def check_arguments(args) -> None:
+    """Raises Failure for what run_eval.py would refuse: arguments, columns, answers. No model is loaded for that."""
+    done = subprocess.run([sys.executable, str(evaluator()), *args.passed, "--check"], capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    if done.returncode:
+        raise Failure(f"run_eval.py refuses these arguments:\n{done.stderr.strip()}", "correct them", EXIT_USAGE)
+    model = args.passed[0]
+    if model.startswith("-") or Path(model).exists():
+        raise Failure("the first argument behind -- is a model of the Hub", "a job cannot read a folder of this "
+                      f"machine: `hf upload {args.name}-model {model} --private` first", EXIT_USAGE)  # fmt: skip
+
+
+# ---- the plan
+
+
+def plan(api, namespace: str, args) -> dict:
+    """What the job runs on and can cost. Raises Failure where the model fits nowhere or the flavor does not exist."""
+    parameters = parameters_of(api, args.passed[0])
+    with on_hub("reading the prices"):
+        flavors = {flavor.name: flavor for flavor in api.list_jobs_hardware()}
+    need = {kind: parameters * size * MARGIN / 1e9 + BESIDE_GB for kind, size in BYTES.items()}
+    if args.flavor and args.flavor not in flavors:
+        raise Failure(f"there is no flavor {args.flavor!r}", f"one of: {', '.join(flavors)}", EXIT_USAGE)
+    fitting = [f for f in flavors.values() if f.accelerator and one_gpu(f) and memory_of(f) >= need["gpu"]]
+    chosen = flavors[args.flavor] if args.flavor else min(fitting, key=lambda f: f.unit_cost_usd, default=None)
+    if chosen is None:
+        raise Failure(f"no single GPU has the {need['gpu']:.0f} GB that {args.passed[0]} needs",
+                      "evaluate it on a server: run_eval.py --endpoint", EXIT_NO)  # fmt: skip
+    kind = "gpu" if chosen.accelerator else "cpu"
+    if memory_of(chosen) < need[kind]:
+        raise Failure(f"{chosen.name} has {memory_of(chosen):g} GB, and {args.passed[0]} needs about {need[kind]:.0f}",
+                      f"--flavor {min(fitting, key=lambda f: f.unit_cost_usd).name}" if fitting else "use a server",
+                      EXIT_NO)  # fmt: skip
+    files = sorted({word for word in args.passed if Path(word).is_file()})
+    said = [args.name, args.passed, chosen.name, args.timeout, evaluator().read_text("utf-8"),
+            *(Path(file).read_bytes().hex() for file in files)]  # fmt: skip
+    return {
+        "schema": "skillpack/eval-submission/1",
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "name": args.name, "model": args.passed[0], "arguments": args.passed, "files": files, "namespace": namespace,
+        "parameters": parameters, "memory_needed_gb": round(need[kind], 1), "flavor": chosen.name,
+        "memory_gb": memory_of(chosen), "usd_per_hour": round(chosen.unit_cost_usd * 60, 4),
+        "timeout_minutes": args.timeout, "at_most_usd": round(args.timeout * chosen.unit_cost_usd, 4),
+        "bucket": f"{namespace}/{BUCKET}", "label": hashlib.sha256(json.dumps(said).encode()).hexdigest()[:24],
+        "job": None, "url": None, "stage": None,
+    }  # fmt: skip
+
+
+def parameters_of(api, model: str) -> int:
+    """Parameters by the files' own headers; of an adapter, with its base."""
+    from huggingface_hub.errors import NotASafetensorsRepoError
+
+    with on_hub(f"reading {model}"):
+        files = api.list_repo_files(model)
+        base = None
+        if "adapter_config.json" in files:
+            config = Path(api.hf_hub_download(model, "adapter_config.json"))
+            base = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
+        try:
+            return sum(api.get_safetensors_metadata(base or model).parameter_count.values())
+        except NotASafetensorsRepoError:
+            raise Failure(f"{base or model} has no safetensors", "its size is not known here; evaluate it on a machine "
+                          "of yours", EXIT_USAGE) from None  # fmt: skip
+
+
+def one_gpu(flavor) -> bool:
+    return int(flavor.accelerator.quantity) == 1
+
+
+def memory_of(flavor) -> float:
+    """GB that a model may use: of the accelerators, or of the machine where there is none."""
+    return float((flavor.accelerator.vram if flavor.accelerator else flavor.ram).split()[0])
+
+
+def card(document: dict) -> str:
+    files = f"\n  files      {', '.join(document['files'])} go to the job" if document["files"] else ""
+    return (
+        f"Evaluation {document['name']}: run_eval.py {' '.join(document['arguments'])}\n"
+        f"  model      {document['parameters'] / 1e6:,.1f} M parameters, about {document['memory_needed_gb']} GB\n"
+        f"  hardware   {document['flavor']}, {document['memory_gb']:g} GB, {money(document['usd_per_hour'])} an hour\n"
+        f"  timeout    {document['timeout_minutes']} min; it can cost at most {money(document['at_most_usd'])}, "
+        f"paid by {document['namespace']}{files}"
+    )
+
+
+def money(usd: float) -> str:
+    """Dollars and cents, and more digits for sums below ten cents."""
+    return f"${usd:.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
+
+
+# ---- the job
+
+
+def found_job(api, namespace: str, label: str):
+    """The oldest active or completed job of this label, or None."""
+    with on_hub("looking for the job"):
+        jobs = sorted(api.list_jobs(namespace=namespace, labels={LABEL: label}), key=lambda job: job.created_at)
+    return next((job for job in jobs if job.status.stage in (*ACTIVE, "COMPLETED")), None)
+
+
+def start(api, namespace: str, document: dict, args):
+    from huggingface_hub import Volume
+
+    with on_hub(f"making the bucket {document['bucket']}"):
+        api.create_bucket(document["bucket"], private=True, exist_ok=True)
+        if not api.bucket_info(document["bucket"]).private:
+            fix = f"`hf buckets settings {document['bucket']} --private`"
+            raise Failure(f"the bucket {document['bucket']} is public, and prompts and answers would be too", fix)
+    with on_hub("submitting the job"):
+        return api.run_uv_job(
+            str(evaluator()), script_args=[*args.passed, "--out", f"{MOUNT}/{args.name}"],
+            dependencies=[LM_EVAL] if "--task" in args.passed else None, flavor=document["flavor"],
+            timeout=f"{args.timeout}m", namespace=namespace, name=f"eval-{args.name}"[:63],
+            labels={LABEL: document["label"], "skillpack-eval-name": args.name}, secrets={"HF_TOKEN": api.token},
+            env={"PYTHONUNBUFFERED": "1"},
+            volumes=[Volume(type="bucket", source=document["bucket"], mount_path=MOUNT, read_only=False)],
+        )  # fmt: skip
+
+
+def fetch(api, namespace: str, args) -> int:
+    """Brings evals/NAME here once the newest job of that name has ended, and says how it ended."""
+    with on_hub("looking for the job"):
+        jobs = sorted(api.list_jobs(namespace=namespace, labels={"skillpack-eval-name": args.name}),
+                      key=lambda job: job.created_at)  # fmt: skip
+    if not jobs:
+        raise Failure(
+            f"{namespace} has no job of an evaluation {args.name!r}", "check NAME and --namespace", EXIT_USAGE
+        )
+    job = jobs[-1]
+    stage = str(job.status.stage)
+    if stage in ACTIVE:
+        raise Failure(f"job {job.id} is {stage}", f"wait, or read its log: hf jobs logs {namespace}/{job.id}")
+    files = fetched_files(api, f"{namespace}/{BUCKET}", args.name)
+    document = {"name": args.name, "job": job.id, "stage": stage, "files": [str(path) for path in files]}
+    if stage != "COMPLETED":
+        with on_hub("reading the job's log"):
+            document["log"] = [redact(line) for line in api.fetch_job_logs(job_id=job.id, namespace=namespace)][-15:]
+    if args.json:
+        emit(document)
+    else:
+        say("\n".join([f"job {job.id}: {stage}", *document["files"], *document.get("log", [])]))
+    if stage != "COMPLETED":
+        log(f"the job ended as {stage} ({job.status.message or 'no message'}); submitted again, it continues")
+        return EXIT_NO
+    return EXIT_OK
+
+
+def fetched_files(api, bucket: str, name: str) -> list[Path]:
+    """The files of evals/NAME of the bucket, downloaded here beside each other and moved in at the end."""
+    prefix = f"{name}/"
+    with on_hub(f"reading the bucket {bucket}"):
+        entries = [entry.path for entry in api.list_bucket_tree(bucket, prefix, recursive=True) if entry.type == "file"]
+        wanted = [(entry, Path("evals") / entry) for entry in entries]
+        if any(".." in path.parts or path.is_absolute() for _, path in wanted):
+            raise Failure(f"the bucket {bucket} has a file that climbs out of its folder", "look at it: a job wrote it")
+        part = f".part-{time.time_ns()}"
+        api.download_bucket_files(bucket, [(entry, path.with_name(path.name + part)) for entry, path in wanted])
+    for _, path in wanted:
+        path.with_name(path.name + part).replace(path)
+    return [path for _, path in wanted]
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
