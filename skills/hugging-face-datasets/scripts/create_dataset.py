@@ -645,7 +645,7 @@ import shutil
 
 STATE = ".skillpack/dataset.json"  # hidden, so that `datasets` does not take it for rows
 SECTION = ("<!-- skillpack:statistics -->", "<!-- skillpack:end -->")
-SHARD_BYTES, GROUP_BYTES = 400_000_000, 24_000_000  # of text, before compression
+SHARD_BYTES, GROUP_BYTES = 400_000_000, 24_000_000  # of text, before compression; the viewer wants small groups
 MAX_DISTINCT = 30
 DOCUMENTS = (".txt", ".md", ".rst")
 ATTEMPTS = 5
@@ -975,7 +975,7 @@ def build(args, files: list, schema, system_prompt: str | None, validator) -> li
             return
         if not state["writer"]:
             state["path"] = args.out / "shard.part"
-            state["writer"] = pq.ParquetWriter(state["path"], schema, compression="zstd")
+            state["writer"] = pq.ParquetWriter(state["path"], schema, compression="zstd", write_page_index=True)
         try:
             state["writer"].write_table(to_table(rows, schema))
         except (pa.ArrowException, TypeError) as error:

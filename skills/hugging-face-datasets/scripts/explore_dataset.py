@@ -265,7 +265,10 @@ def message_of(answer) -> str:
 def refusal(answer, parameters: dict) -> Failure:
     said = f"{parameters['dataset']}: {answer.status_code} {message_of(answer)}"
     if answer.status_code in (401, 403, 404):
-        fix = "check name, --config and --split (`info` lists them), and that the token may read it: `hf auth whoami`"
+        fix = "check name, --config and --split (`info` lists them), and that the token may read it: `hf auth whoami`; "
+        fix += (
+            "the viewer shows private datasets to PRO, Team and Enterprise accounts alone: query_dataset.py needs none"
+        )
         return Failure(said, fix, EXIT_USAGE)
     if answer.status_code in (400, 422):
         return Failure(said, "columns in a condition stand in double quotes, text in single ones", EXIT_USAGE)
