@@ -1,14 +1,20 @@
 """How long `skillpack validate` takes: one skill against `import click, yaml`, a corpus, and other validators.
 
     python benchmarks/validate.py
+    python benchmarks/validate.py --alone --peers ENVIRONMENTS
     python benchmarks/validate.py --peers ENVIRONMENTS --corpus DIR --runs 20
 
 The processes run in turn, so that whatever else the machine does weighs on all of them alike. The figures are
 medians; a ratio is the median of the ratios of processes that ran next to each other. On a machine with other
 work the processor's time tells more than the wall's.
 
-Without --corpus, skills are made of this repository's texts in the proportions of 1,118 public ones (docs/precision.md
-names the collections): a SKILL.md, 1.3 Python scripts of about 10 KB and 8 references of about 7 KB each.
+With --alone, a corpus is made of --skills SKILL.md without other files: the bodies of this repository's skills in turn,
+under names of their own, described by 30 words of its references each. Links to files, which a skill without any does
+not have, become their text.
+
+Without --corpus and --alone, skills are made of this repository's texts in the proportions of 1,118 public ones
+(docs/precision.md names the collections): a SKILL.md, 1.3 Python scripts of about 10 KB and 8 references of about
+7 KB each.
 --peers names a folder of virtual environments that are called as the package in them (`agnix`, `skills-ref`,
 `skills-ref-rs`, `skillsaw`, `skillcheck`); those that are there are measured too. A peer is given a corpus where it
 takes one: the two of skills-ref take one skill a process. Each of them looks for other things; see docs/.
@@ -19,6 +25,8 @@ from __future__ import annotations
 import argparse
 import compileall
 import os
+import random
+import re
 import resource
 import subprocess
 import sys
@@ -131,9 +139,24 @@ def make_corpus(folder: Path, number: int, *, alone: bool = False) -> None:
             (skill / "references" / f"page-{at}.md").write_text(page, encoding="utf-8")
 
 
+def make_alone(folder: Path, number: int) -> None:
+    """Writes `number` SKILL.md without other files, in folders of their own."""
+    bodies = [path.read_text(encoding="utf-8").split("\n---\n", 1)[1] for path in sorted(SKILLS.glob("*/SKILL.md"))]
+    words = " ".join(path.read_text(encoding="utf-8") for path in sorted(SKILLS.glob("*/references/*.md")))
+    plain = sorted({word for word in words.split() if word.isalpha()})
+    for index in range(number):
+        description = f"Use when {' '.join(random.Random(index).sample(plain, 30))}."
+        skill = folder / f"skill-{index}"
+        skill.mkdir(parents=True)
+        header = f"---\nname: {skill.name}\ndescription: {description}\nlicense: Apache-2.0\n---\n"
+        body = re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", bodies[index % len(bodies)])
+        (skill / "SKILL.md").write_text(header + body, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, help="a folder of skills")
+    parser.add_argument("--alone", action="store_true", help="make the corpus of SKILL.md without other files")
     parser.add_argument("--peers", type=Path, help="a folder of environments with other validators")
     parser.add_argument("--runs", type=int, default=20, help="of each process with one skill (default: %(default)s)")
     parser.add_argument("--skills", type=int, default=4000, help="in the corpus that is made (default: %(default)s)")
@@ -158,7 +181,7 @@ def main() -> None:
         folders = [arguments.corpus] if arguments.corpus else []
         for number in [] if folders else [arguments.skills // 2, arguments.skills]:
             folders.append(Path(temporary) / str(number))
-            make_corpus(folders[-1], number)
+            (make_alone if arguments.alone else make_corpus)(folders[-1], number)
         before = 0.0
         for folder in folders:
             number = sum(1 for _ in folder.rglob("SKILL.md"))

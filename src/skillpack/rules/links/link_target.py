@@ -25,16 +25,16 @@ def check(skill: Skill) -> Iterator[Finding]:
     """Links to what is not there."""
     for source, link, path in local_links(skill):
         name = resolved(skill, source, path)
-        where = skill.tree.path(source)
         if name is None:
             message, fix = f"{quoted(link.target)} leads out of the skill's folder", "bring the file into the skill"
             if re.fullmatch(OTHER_SKILL, path):
                 message = f"{quoted(link.target)} is another skill, which may not be installed beside this one"
                 fix = "name the skill instead of linking to it"
+                where = skill.tree.path(source)
                 yield Finding(message, fix, line=link.line, column=link.column, path=where, severity=NOTICE)
                 continue
         elif not exists(skill, name):
             message, fix = f"{quoted(link.target)} leads to no file", "correct the path or add the file"
         else:
             continue
-        yield Finding(message, fix, line=link.line, column=link.column, path=where)
+        yield Finding(message, fix, line=link.line, column=link.column, path=skill.tree.path(source))
