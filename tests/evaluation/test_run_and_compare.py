@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import subprocess
 import time
@@ -113,6 +114,36 @@ def lm_eval_by_hand(model: Path) -> list[float]:
 
 
 @pytest.mark.slow
+def test_an_adapter_of_the_hub_is_put_on_its_base_and_asked_the_rows_of_a_dataset(desk: Desk, tiny_model: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    api, base, adapter, rows = desk.api, f"{desk.user}/base", f"{desk.user}/adapter", f"{desk.user}/rows"
+    for name, kind in ((base, "model"), (adapter, "model"), (rows, "dataset")):
+        api.create_repo(name, repo_type=kind, private=True)
+    api.upload_folder(repo_id=base, folder_path=tiny_model)
+    lora = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(tiny_model), LoraConfig(r=2, target_modules="all-linear")
+    )
+    lora.peft_config["default"].base_model_name_or_path = base
+    lora.save_pretrained(desk.folder / "adapter")
+    api.upload_folder(repo_id=adapter, folder_path=desk.folder / "adapter")
+    chats = desk.rows("rows.jsonl", questions(20))
+    api.upload_file(repo_id=rows, repo_type="dataset", path_in_repo="test.jsonl", path_or_fileobj=chats)
+    found = desk.json("run_eval.py", adapter, "--data", rows, "--split", "test", *CHATS)
+    assert found["model"]["version"] == api.model_info(adapter).sha and found["tasks"][0]["rows"] == 20
+    again = module_of(SCRIPTS / "run_eval.py")
+    command = [str(tiny_model), "--data", str(chats), *CHATS, "--out", str(desk.folder / "base")]
+    assert again.main(command) == 0
+    plain = json.loads((desk.folder / "base/eval.json").read_text())
+    assert found["tasks"][0]["metrics"] == plain["tasks"][0]["metrics"], "an adapter that is new changes nothing"
+    refused = desk.script("run_eval.py", adapter, "--data", rows, "--split", "test", *CHATS, HF_TOKEN=desk.hub.token)
+    assert refused.returncode == 2 and "that the token may read it" in refused.stderr
+    private = desk.script("run_eval.py", adapter, "--data", chats, *CHATS, HF_TOKEN=desk.hub.token)
+    assert private.returncode == 2 and "that your token may read" in private.stderr
+
+
+@pytest.mark.slow
 def test_a_killed_evaluation_goes_on_and_writes_what_an_undisturbed_one_writes(desk: Desk, tuned_model: Path) -> None:
     desk.rows("rows.jsonl", questions(200))
     prompt = ("--prompt", "{messages} {who}", "--answer", "right", "--score", "exact", "--max-new-tokens", 24)
@@ -142,6 +173,20 @@ def test_a_killed_evaluation_goes_on_and_writes_what_an_undisturbed_one_writes(d
     assert len(written) == 200 and len({sample["id"] for sample in written}) == 200
     assert written[0]["prompt"] == [{"role": "user", "content": "Is it 0? {x}"}], "only columns are filled in"
     assert result["tasks"][0]["metrics"]["exact"]["value"] == sum(s["answer"].strip() == "yes" for s in written) / 200
+
+
+@pytest.mark.parametrize(("rows", "shares"), [(20, (0.5, 0.05, 0.15, 0.3)), (100, (0.85, 0.05, 0.02, 0.08))])
+def test_the_bound_on_a_loss_holds_about_as_often_as_it_says(rows: int, shares: tuple) -> None:
+    """Drawn from known shares of (both right, lost, won, neither): at most 2.5 % should lie beyond the bound."""
+    script = module_of(SCRIPTS / "compare_evals.py")
+    draw = random.Random(0)
+    kinds = [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0)]
+    beyond = 0
+    for _ in range(1500):
+        base, new = zip(*draw.choices(kinds, shares, k=rows), strict=True)
+        bound = script.newcombe(*([{"m": value} for value in side] for side in (base, new)), "m")
+        beyond += bound > shares[2] - shares[1]
+    assert 0 < beyond / 1500 < 0.04
 
 
 def by_rule(messages: list[dict]) -> str:
@@ -216,6 +261,8 @@ def test_a_few_rows_show_no_difference_even_when_all_of_them_flip(desk: Desk, ch
     assert desk.script("compare_evals.py", "base", "new", "--max-drop", "0.01").returncode == 0
     tight = desk.script("compare_evals.py", "new", "base", "--max-drop", "0.01", "--out", "back")
     assert tight.returncode == 1 and "is not excluded" in tight.stdout
+    same = desk.script("compare_evals.py", "new", "new", "--max-drop", "0.1", "--out", "same")
+    assert same.returncode == 1 and "a loss of 0.561 is not excluded" in same.stdout, "three rows cannot exclude that"
     wrong = desk.script("compare_evals.py", "base", "new", "--gate", "sums/exact")
     assert wrong.returncode == 2 and "sums/number" in wrong.stderr
 

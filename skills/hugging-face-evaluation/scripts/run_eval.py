@@ -1745,6 +1745,7 @@ def _kept_lines(file: Path, key: str) -> list:
 # endregion skillpack:kept
 
 import datetime
+import difflib
 import functools
 import random
 import time
@@ -2215,7 +2216,7 @@ def require_tasks(tasks: list[str]) -> None:
     known = set(TaskManager().all_tasks) if named else set()
     unknown = [task for task in named if task not in known]
     if unknown:
-        near = sorted(name for name in known if unknown[0].split("_")[0] in name)[:8]
+        near = difflib.get_close_matches(unknown[0], known, 8)
         fix = f"near it: {', '.join(near)}" if near else "`lm-eval ls tasks` lists the names"
         raise Failure(f"lm-eval has no task {unknown[0]!r}", fix, EXIT_USAGE)
 
