@@ -326,7 +326,12 @@ def test_impatience_and_the_goals_choose_other_flavors(job, report):
 
 @pytest.mark.parametrize(
     ("flavor", "says"),
-    [("t4-small", "beside its GPU"), ("h200x8", "it fits"), ("cpu-basic", "under 50M"), (A100, "it is the choice")],
+    [
+        ("t4-small", "beside its GPU"),
+        ("h200x8", "it fits"),
+        ("cpu-basic", "CPUs are left out above 50M parameters"),
+        (A100, "it is the choice"),
+    ],
 )
 def test_why_not_answers_with_numbers(job, flavor, says):
     choices = job("Qwen3-8B", "--why-not", flavor)["choices"]
@@ -348,6 +353,12 @@ def test_a_tiny_model_takes_a_cpu(job, tmp_path, planned):
     model = write_model(tmp_path / "m", "SmolLM2-135M", num_hidden_layers=4, hidden_size=256, vocab_size=8192)
     plan = planned(model, "--where", "hf-jobs", "--prices", "dated")
     assert plan["hardware"]["device"] == plan["settings"]["device"] == "cpu"
+
+
+def test_a_larger_model_takes_a_cpu_that_is_named(job):
+    assert job("SmolLM2-135M")["hardware"]["device"] == "cuda"
+    plan = job("SmolLM2-135M", "--flavor", "cpu-upgrade")
+    assert plan["hardware"]["flavor"] == "cpu-upgrade" and plan["settings"]["device"] == "cpu"
 
 
 def test_each_estimate_says_what_it_rests_on(job):

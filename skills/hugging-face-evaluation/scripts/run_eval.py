@@ -1710,6 +1710,11 @@ def version_of(model: str, revision: str | None = None) -> str:
 
 
 # region skillpack:kept
+import time
+
+QUIET_SECONDS = 30  # where no bar is drawn, a line on the log so often
+
+
 def kept(file: Path, key: str, items: list, what: str, measure: Callable[[list], list], batch: int = 1) -> list:
     """`measure` of each of `items`, `batch` at a time, appended to `file` as they come.
 
@@ -1725,6 +1730,7 @@ def kept(file: Path, key: str, items: list, what: str, measure: Callable[[list],
     write_atomic(file, "".join(line + "\n" for line in lines))
     log(f"{what}: {len(items)}" + (f", {len(done)} kept from before" if done else ""))
     bar = tqdm(total=len(items), initial=len(done), desc=what, disable=not sys.stderr.isatty())
+    said = time.monotonic()
     with file.open("a", encoding="utf-8") as stream, bar:
         for start in range(len(done), len(items), batch):
             part = measure(items[start : start + batch])
@@ -1732,6 +1738,9 @@ def kept(file: Path, key: str, items: list, what: str, measure: Callable[[list],
             stream.flush()
             done += json.loads(json.dumps(part))  # as they are when read back
             bar.update(len(part))
+            if bar.disable and time.monotonic() - said > QUIET_SECONDS:
+                said = time.monotonic()
+                log(f"{what}: {len(done)} of {len(items)}")
     return done
 
 

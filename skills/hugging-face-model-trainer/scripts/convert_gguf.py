@@ -606,7 +606,7 @@ def model_card(run: dict, repo_id: str, licence: dict) -> str:
     split = plan["dataset"]["split"]
     by = ("the dataset's own held-out split" if split["key"] == "given" else
           f"{split['fraction']:.0%} of the groups of like prompts held out, by hash, seed {split['seed']}")  # fmt: skip
-    shown = {"method": plan["method"], "steps": run["steps"], **settings}
+    shown = {"method": plan["method"], **settings, "steps": run["steps"]}  # those taken, not those planned
     hidden = {"device", "save_seconds", "budget_seconds", "deadline_seconds", "held_out_rows"}
     rows = [
         f"| {key} | {json.dumps(value)} |" for key, value in shown.items() if value is not None and key not in hidden
@@ -1172,8 +1172,9 @@ def card(document: dict, repo_id: str | None, licence: dict) -> str:
 
     base = document["source"]["base"]
     on_the_hub = None if document["source"]["local_base"] else base["id"]
+    relation = "finetune" if document["source"]["tuned"] else "quantized"  # of the base: its own weights, or not
     header = ModelCardData(
-        base_model=on_the_hub, base_model_relation="quantized" if on_the_hub else None,
+        base_model=on_the_hub, base_model_relation=relation if on_the_hub else None,
         pipeline_tag="text-generation", tags=["gguf", "skillpack"], **licence,
     )  # fmt: skip
     files = sorted(document["files"], key=lambda entry: -entry["bytes"])
@@ -1184,12 +1185,16 @@ def card(document: dict, repo_id: str | None, licence: dict) -> str:
     ]
     smallest, text = files[-1], document["text"]
     at = f" at {base['revision']}" if base.get("revision") else ""
-    merged = "An adapter merged into" if document["source"]["adapter"] else "Made from"
+    named = f"{base['id'] if on_the_hub else 'a local model'}{at}"
+    if document["source"]["adapter"]:
+        made = f"An adapter merged into {named}"
+    else:
+        made = f"A model fine-tuned from {named}" if document["source"]["tuned"] else f"Made from {named}"
     versions = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
     commands = usage_lines(repo_id, smallest["type"]) if repo_id else [f"llama-server -m {smallest['file']}"]
     return "\n".join([
         "---", header.to_yaml(), "---", "", f"# {document['name']}, GGUF", "",
-        f"{merged} {base['id'] if on_the_hub else 'a local model'}{at}; weights of the source in {document['dtype']}.",
+        f"{made}; weights of the source in {document['dtype']}.",
         "", "| file | type | size | perplexity | times the source's |", "| --- | --- | --- | --- | --- |", *rows, "",
         f"The source's perplexity is {document['perplexity']:.3f}, by transformers; the files' by llama.cpp, over "
         f"{text['tokens']} tokens of {len(text['windows'])} texts ({text['from']}). A ratio says how much of the "
@@ -1294,6 +1299,7 @@ def make(source: Source, identity: str, out: Path, types: list[str], kept: list[
         "name": source.name,
         "source": {
             "sha256": identity, "adapter": source.adapter is not None, "base": source.base,
+            "tuned": source.run is not None or source.adapter is not None,
             "local_base": Path(source.base["id"]).is_dir(),
         },
         "dtype": str(dtype).removeprefix("torch."),

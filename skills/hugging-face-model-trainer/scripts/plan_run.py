@@ -156,7 +156,7 @@ import time
 
 LORA_ABOVE = 3_000_000_000  # parameters; full fine-tuning above this needs more memory than most single GPUs have
 PATIENCE_FACTOR = 3  # a result within --patience-hours may cost this many times the cheapest run
-CPU_BELOW = 50_000_000  # parameters; above this a Job's CPU is dearer than its cheapest GPU
+CPU_BELOW = 50_000_000  # parameters; above this a Job's CPU is not looked at unless --flavor names it: it takes hours
 GENERATIONS = 8  # TRL's default: the answers of a prompt that GRPO holds against each other
 ADAPTER_KEYS = ("r", "lora_alpha", "lora_dropout", "target_modules")  # what a plan says of an adapter
 MARGIN = 1.15  # planned memory over estimated memory
@@ -724,8 +724,9 @@ def fit(model: dict, data: dict, machine: dict, method: str, change: str, args: 
     device, world = machine["device"], machine["gpus"] * machine["nodes"]
     if change == "qlora" and device != "cuda":
         return {"need": math.inf, "no": "4-bit weights need a CUDA GPU (bitsandbytes)"}
-    if device == "cpu" and machine["where"] == "hf-jobs" and model["parameters"] > CPU_BELOW:
-        return {"need": math.inf, "no": f"a CPU is for models under {CPU_BELOW / 1e6:.0f}M parameters"}
+    named = args.flavor is not None and args.flavor == machine.get("flavor")
+    if device == "cpu" and machine["where"] == "hf-jobs" and model["parameters"] > CPU_BELOW and not named:
+        return {"need": math.inf, "no": f"CPUs are left out above {CPU_BELOW / 1e6:.0f}M parameters, unless --flavor"}
     if machine["where"] == "hf-jobs" and device == "cuda" and host_gb(model, change) > 0.95 * machine["ram_gb"]:
         return {
             "need": math.inf,
@@ -1099,7 +1100,10 @@ def card(plan: dict) -> str:
     if world > 1:
         lines += [f"  launch     {' '.join(plan['launch']['command'])}"]
     lines += ["  why"]
-    lines += [f"    {choice['what']}: {choice['value']} - {choice['why']}" for choice in plan["choices"]]
+    lines += [
+        f"    {choice['what']}: {choice['value'] + ' - ' if choice['value'] else ''}{choice['why']}"
+        for choice in plan["choices"]
+    ]
     lines += [f"    time: {estimate['rests_on']}"]
     lines += [f"  warning    {warning}" for warning in plan["warnings"]]
     return "\n".join(lines)
@@ -1240,6 +1244,8 @@ def main(argv: list[str]) -> int:
         warnings.append(f"the run needs {estimate['disk_gb']:.1f} GB of disk and {free:.1f} GB are free there")
     if hardware["where"] == "local" and estimate["memory_gb"] * MARGIN > 0.9 * hardware["memory_gb"]:
         warnings.append("memory is tight: close other programs, or plan again with a lower --max-memory-gb")
+    if args.where == "hf-jobs" and Path(report["source"]["id"]).exists():
+        warnings.append("the dataset is on this machine, where a job cannot read it: push it, and inspect it there")
     warnings += script_warnings(method) + load_warnings(hardware)
     if method == "grpo":
         settings["rewards"] = args.reward

@@ -533,8 +533,9 @@ def expected_and_actual(known: Run) -> list[str]:
     if hourly:
         rows.append(["price, $ per hour", f"{hourly:.2f}", ""])
     at_most = (submission or {}).get("at_most_usd", estimate.get("cost_usd_at_most"))
+    planned = (submission or {}).get("expected_usd", estimate["cost_usd"])
     rows += [
-        ["cost, $", f"{estimate['cost_usd']:.2f}" + (f", at most {at_most:.2f}" if at_most else ""), paid],
+        ["cost, $", f"{planned:.2f}" + (f", at most {at_most:.2f}" if at_most else ""), paid],
         ["peak memory, GB", f"{estimate['memory_gb']:.1f}", f"{run['peak_memory_gb']:.1f}"],
     ]
     return ["## Expected and actual", "", *table(["", "planned", "actual"], rows), ""]

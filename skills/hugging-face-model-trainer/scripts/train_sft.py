@@ -1117,7 +1117,7 @@ def model_card(run: dict, repo_id: str, licence: dict) -> str:
     split = plan["dataset"]["split"]
     by = ("the dataset's own held-out split" if split["key"] == "given" else
           f"{split['fraction']:.0%} of the groups of like prompts held out, by hash, seed {split['seed']}")  # fmt: skip
-    shown = {"method": plan["method"], "steps": run["steps"], **settings}
+    shown = {"method": plan["method"], **settings, "steps": run["steps"]}  # those taken, not those planned
     hidden = {"device", "save_seconds", "budget_seconds", "deadline_seconds", "held_out_rows"}
     rows = [
         f"| {key} | {json.dumps(value)} |" for key, value in shown.items() if value is not None and key not in hidden
@@ -1513,6 +1513,7 @@ def versions(*packages: str) -> dict:
 
 # region skillpack:training
 import contextlib
+import logging
 import shutil
 import tempfile
 import time
@@ -1570,6 +1571,8 @@ def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
         )
     write_atomic(claim, plan_sha256(plan) + "\n")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # PEFT imports it wherever it is installed, and it warns that a kernel for CPUs is missing, which no run here needs.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     args.mirror = start_mirror(plan, plan_sha256(plan), out)
     log(f"run {plan['name']} in {out}: loading rows")
     return plan, out, args

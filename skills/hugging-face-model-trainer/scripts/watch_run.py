@@ -178,6 +178,7 @@ STEP_LINE = re.compile(r"\{'loss': " + NUMBER + r".*?'learning_rate': " + NUMBER
 BAR = re.compile(r"\d+%\|.*?\| (\d+)/(\d+) \[")
 SESSION = re.compile(r"^run \S+ in .*: loading rows$")
 RESUMED = re.compile(r"^resuming from checkpoint-(\d+)$")
+SCORING = re.compile(r"^scoring the (base|tuned) model")
 
 # What a log says when a run fails: (kind, what to look for, cause, next command). The first that matches is
 # the cause, so the special stands before the general. {plan}, {model}, {again} and {script} are filled in.
@@ -219,7 +220,7 @@ DIAGNOSES = [
     (
         "import",
         r"ModuleNotFoundError|ImportError|No solution found when resolving|cannot import name|uv: .*not installed"
-        r"|undefined symbol|No module named",
+        r"|undefined symbol|python\S*: No module named",  # not a library's remark on a package it does without
         "a package is missing or does not fit the others",
         "use the training script as the skill has it (its header names tested versions); then {again}",
     ),
@@ -276,6 +277,7 @@ class Progress:
         self.source: str | None = None  # of step and loss: log, log.jsonl or trackio
         self.metrics: dict = {}  # name -> latest value, of trackio
         self.alerts: list[dict] = []
+        self.doing = ""  # beside training: scoring the base or the tuned model
         self.resumed = 0  # the step from which this attempt continued
         self.began: float | None = None  # when the first step was seen: what came before arrives in one burst
         self.marks: list[tuple[float, int]] = []  # (when seen, step), for the time that is left
@@ -289,11 +291,14 @@ class Progress:
         self.lines.append(line[:2000])
         del self.lines[:-LOG_LINES]
         if SESSION.match(line):
-            self.step, self.resumed, self.marks = 0, 0, []
+            self.step, self.resumed, self.marks, self.doing = 0, 0, [], ""
         elif match := RESUMED.match(line):
             self.step = self.resumed = int(match[1])
         elif match := STEP_LINE.search(line):
+            self.doing = ""
             self.logged(self.step + 1, float(match[1]), float(match[2]))
+        elif match := SCORING.match(line):
+            self.doing = match[0]
         elif (match := BAR.search(line)) and self.total in (None, int(match[2])) and self.loss is not None:
             self.total = int(match[2])
 
@@ -329,7 +334,7 @@ class Progress:
 
     def seconds_left(self, running: float | None) -> float | None:
         """By the pace of the last steps seen, else of the whole time that the job has run."""
-        if not self.total or not self.marks:
+        if not self.total or not self.marks or self.doing:
             return None
         (begun, from_step), (seen, to_step) = self.marks[0], self.marks[-1]
         if to_step - from_step >= 2 and seen - begun > 1:
@@ -627,6 +632,8 @@ def block(status: dict) -> str:
     if status["step"]:
         source = "" if status["source"] == "log" else f" (from {status['source']})"
         lines.append(f"Current step: {status['step']}/{status['steps'] or '?'}{source}")
+    if status["stage"] == "RUNNING" and status["doing"]:
+        lines.append(f"Now: {status['doing']}")
     if status["loss"] is not None:
         moved = "down" if status["loss"] <= status["first_loss"] else "up" if math.isfinite(status["loss"]) else "gone"
         lines.append(f"Training loss: {status['loss']:.4g} ({moved} from {status['first_loss']:.4g} at start)")
@@ -688,6 +695,7 @@ def figures(progress: Progress, running: float | None) -> dict:
         "source": progress.source,
         "metrics": progress.metrics,
         "alerts": progress.alerts,
+        "doing": progress.doing,
         "seconds_left": progress.seconds_left(running),
     }
 
@@ -750,6 +758,7 @@ def draw(watched: Watched, stage: str, progress: Progress, shown: int) -> int:
     """The progress bar on a terminal; elsewhere a line at every twentieth of the run. Returns the step shown."""
     total = progress.total or 0
     loss = f", loss {progress.loss:.4g}" if progress.loss is not None else ""
+    loss += f", {progress.doing}" if progress.doing else ""
     if sys.stderr.isatty():
         done = 30 * progress.step // total if total else 0
         left = progress.seconds_left(None)

@@ -135,7 +135,7 @@ def model_card(run: dict, repo_id: str, licence: dict) -> str:
     split = plan["dataset"]["split"]
     by = ("the dataset's own held-out split" if split["key"] == "given" else
           f"{split['fraction']:.0%} of the groups of like prompts held out, by hash, seed {split['seed']}")  # fmt: skip
-    shown = {"method": plan["method"], "steps": run["steps"], **settings}
+    shown = {"method": plan["method"], **settings, "steps": run["steps"]}  # those taken, not those planned
     hidden = {"device", "save_seconds", "budget_seconds", "deadline_seconds", "held_out_rows"}
     rows = [
         f"| {key} | {json.dumps(value)} |" for key, value in shown.items() if value is not None and key not in hidden

@@ -39,6 +39,7 @@ from skillpack.kit.smoke import shrunken_model, smoke_plan, smoke_result
 
 # region skillpack:training
 import contextlib
+import logging
 import shutil
 import tempfile
 import time
@@ -96,6 +97,8 @@ def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
         )
     write_atomic(claim, plan_sha256(plan) + "\n")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # PEFT imports it wherever it is installed, and it warns that a kernel for CPUs is missing, which no run here needs.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     args.mirror = start_mirror(plan, plan_sha256(plan), out)
     log(f"run {plan['name']} in {out}: loading rows")
     return plan, out, args
