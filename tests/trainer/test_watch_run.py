@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from huggingface_hub import JobInfo
 
-from skillpack import samples
 from skillpack.hub import processes
 
 from .conftest import SCRIPTS
@@ -87,33 +86,6 @@ def test_a_run_goes_from_the_data_to_the_report_as_a_job(bench: Bench, published
     again = bench.script("submit_run.py", "--yes")
     assert "is COMPLETED" in again.stderr
     assert len(bench.jobs()) == 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("method", ["dpo", "reward", "grpo"])
-def test_the_other_methods_go_from_the_data_to_a_watched_job_as_well(
-    bench: Bench, published: tuple[str, str], method: str
-) -> None:
-    rows = f"{bench.user}/rows"
-    write = samples.write_prompts if method == "grpo" else samples.write_preferences
-    write(bench.folder / "rows.jsonl", per_module=6)
-    bench.api.create_repo(rows, repo_type="dataset")
-    bench.api.upload_file(
-        repo_id=rows, repo_type="dataset", path_or_fileobj=bench.folder / "rows.jsonl", path_in_repo="rows.jsonl"
-    )
-    reward = ["--reward", "exact", "--max-completion-length", 8] if method == "grpo" else []
-    for script, *arguments in (
-        ["inspect_dataset.py", rows, "--model", published[0], "--method", method],
-        ["plan_run.py", "--model", published[0], "--method", method, "--steps", 3, "--held-out-rows", 4,
-         "--where", "hf-jobs", "--name", method, *reward],
-        ["submit_run.py", "--yes"],
-        ["watch_run.py", f"runs/{method}", "--follow"],
-    ):  # fmt: skip
-        done = bench.script(script, *arguments)
-        assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
-    assert "Current step: 3/3" in done.stdout
-    record = json.loads((bench.folder / f"runs/{method}/run.json").read_text())
-    assert record["comparison"]["metrics"] and record["job"]["cost_usd"] > 0
 
 
 @pytest.mark.slow
