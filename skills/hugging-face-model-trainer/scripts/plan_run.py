@@ -1263,22 +1263,21 @@ def main(argv: list[str]) -> int:
         "name": name,
         "method": method,
         "model": model,
-        "dataset": {
-            "source": report["source"],
-            "mapping": verdict.get("mapping", {}),
-            "split": report["split"],
-            "rows": min(training_rows(report), args.test_run or math.inf),
-            "mean_tokens": report["tokens"]["mean"],
-        },
         "hardware": hardware,
         "settings": settings,
         "estimate": estimate,
         "launch": launch_of(hardware, method),
         "choices": choices,
         "warnings": warnings + report.get("warnings", []),
+        **({"push": {"repo_id": args.push_to, "private": not args.public}} if args.push_to else {}),
+        "dataset": {  # last: its split may be long, and a person edits what stands above
+            "source": report["source"],
+            "mapping": verdict.get("mapping", {}),
+            "split": report["split"],
+            "rows": min(training_rows(report), args.test_run or math.inf),
+            "mean_tokens": report["tokens"]["mean"],
+        },
     }
-    if args.push_to:
-        plan["push"] = {"repo_id": args.push_to, "private": not args.public}
     write_artifact(args.out, plan)
     text = card(plan)
     if args.json:
