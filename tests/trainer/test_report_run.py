@@ -149,7 +149,7 @@ SUBMISSION = {
 }  # fmt: skip
 GGUF = {
     "schema": "skillpack/gguf/1", "name": "tiny", "dtype": "float32", "perplexity": 3.08, "versions": {},
-    "source": {"sha256": "0" * 64, "adapter": False, "base": {"id": "b"}, "local_base": False},
+    "source": {"sha256": "0" * 64, "adapter": False, "tuned": True, "base": {"id": "b"}, "local_base": False},
     "text": {"from": "held-out rows", "key": "k", "windows": [64], "tokens": 640},
     "files": [{"file": "tiny-q8_0.gguf", "type": "Q8_0", "bytes": 271828, "sha256": "0" * 64, "tensor_types": {},
                "perplexity": 3.14, "ratio": 1.0195, "problems": [],
@@ -168,7 +168,7 @@ def test_every_number_of_a_report_is_in_the_files_that_it_names(reported):
                     "Settings", "Use it", "Links"):  # fmt: skip
         assert f"\n## {section}\n" in text
     assert text.startswith("# tiny\n\n**The tuned model is worse than its base on trivia/acc.**")
-    for shown in ("| 0.00, at most 5.25 | 0.86 |", "https://hub.example/jobs/me/abc", "https://hub.example/me/tiny",
+    for shown in ("| 0.77, at most 5.25 | 0.86 |", "https://hub.example/jobs/me/abc", "https://hub.example/me/tiny",
                   "tiny-q8_0.gguf", "This does not show everything.", "a thing to know", "from_pretrained('me/tiny'",
                   "3 prompts that are not of the data, 1 with an expected answer"):  # fmt: skip
         assert shown in text
