@@ -541,6 +541,10 @@ def expected_and_actual(known: Run) -> list[str]:
     return ["## Expected and actual", "", *table(["", "planned", "actual"], rows), ""]
 
 
+def stage_words(stage: dict) -> str:
+    return f"{stage['name']}: {stage['method']} of {stage['model']} on {stage['dataset']}"
+
+
 def settings_section(run: dict) -> list[str]:
     plan, settings = run["plan"], run["plan"]["settings"]
     source, lora, hardware = plan["dataset"]["source"], settings["lora"], plan["hardware"]
@@ -554,6 +558,7 @@ def settings_section(run: dict) -> list[str]:
         ["data", f"{source['id']}, split {source['split']}; {run['train_rows']} rows trained on"],
         ["method", f"{plan['method']}, {change}"],
         ["precision", f"{settings['precision']} (weights kept in {settings['weights']})"],
+        *([["after", "; ".join(map(stage_words, plan["model"]["stages"]))]] if plan["model"].get("stages") else []),
         ["batch", f"{settings['batch_size']} x {settings['accumulation']}"],
         ["steps", f"{run['steps']} of {settings['steps']}"],
         ["learning rate", f"{settings['learning_rate']:g}, {settings['warmup_steps']} warm-up steps, then cosine"],

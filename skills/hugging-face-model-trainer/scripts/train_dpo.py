@@ -502,7 +502,9 @@ def paired_interval(before: list, after: list, groups: list | None = None, draws
     import numpy
 
     differences = numpy.asarray(after, dtype=float) - numpy.asarray(before, dtype=float)
-    _, member = numpy.unique(groups if groups is not None else numpy.arange(len(differences)), return_inverse=True)
+    names = groups if groups is not None else numpy.arange(len(differences))
+    _, first, member = numpy.unique(names, return_index=True, return_inverse=True)
+    member = first.argsort().argsort()[member]  # in the order of the rows: how groups are called draws no other rows
     sums, counts = numpy.bincount(member, differences), numpy.bincount(member)
     drawn = numpy.random.default_rng(seed).integers(len(sums), size=(draws, len(sums)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)

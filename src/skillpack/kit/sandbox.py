@@ -204,7 +204,7 @@ def enter_namespaces() -> None:
         inside.parent.mkdir(exist_ok=True)
         inside.touch()
         libc_call("mount", bytes(device), bytes(inside), None, bind, None)
-    (root / "tmp").mkdir()
+    (root / "tmp").mkdir(exist_ok=True)  # the interpreter may lie there
     (root / "tmp").chmod(0o1777)
     os.chdir(root)
     libc_call("pivot_root", b".", b".")
