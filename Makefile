@@ -55,7 +55,7 @@ fuzz: setup  ## 60 seconds of coverage-guided fuzzing of the validator
 	@if $(BIN)/python -c "import atheris" 2>/dev/null; then $(BIN)/python benchmarks/fuzz_validate.py --seconds 60; \
 	else echo "atheris has no wheel for this machine: the validator was not fuzzed" >&2; fi
 
-check: lint fuzz test  ## what CI runs
+check: lint fuzz test  ## what CI runs, in this order: pytest's line is the last
 
 bench: setup  ## figures, never gates: see benchmarks/
 	$(BIN)/python benchmarks/validate.py

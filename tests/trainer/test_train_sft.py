@@ -63,7 +63,7 @@ def test_a_run_lowers_the_held_out_loss_and_writes_what_the_schema_says(tmp_path
 
 
 def test_a_killed_run_continues_from_its_last_whole_checkpoint_and_trains_no_step_twice(tmp_path, plan, script):
-    path = plan(steps=400, save_seconds=0.3)
+    path = plan(steps=200, save_seconds=0.3)
     checkpoints = tmp_path / "runs/tiny/checkpoints"
     process = start(tmp_path, path)
     wait_for(lambda: len(list(checkpoints.glob("checkpoint-*/whole"))) >= 2, process)
@@ -78,7 +78,7 @@ def test_a_killed_run_continues_from_its_last_whole_checkpoint_and_trains_no_ste
     assert done.returncode == 0, done.stderr
     assert f"resuming from checkpoint-{saved}" in done.stderr
     assert "checkpoint-9999 was not written to its end" in done.stderr
-    assert log_steps(tmp_path) == list(range(1, 401)), "a step is missing or was trained twice"
+    assert log_steps(tmp_path) == list(range(1, 201)), "a step is missing or was trained twice"
 
 
 def test_sigterm_saves_a_checkpoint_from_which_the_run_continues(tmp_path, plan, script):
