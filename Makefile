@@ -19,7 +19,7 @@ demo: setup  ## fine-tune a real model here, and validate the skills
 	$(BIN)/python -m skillpack validate skills/
 
 test: setup browser agents  ## every test, the slow ones too
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q
 
 # The local Hub's pages are tested in a real Chromium: installed where that is possible without asking.
 browser:
@@ -39,7 +39,7 @@ $(CLIENTS): tests/clients/package.json
 	&& touch node_modules/.installed
 
 clients: setup agents  ## the pack in every real agent
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q tests/clients
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q tests/clients
 
 lint: setup
 	$(BIN)/ruff check .

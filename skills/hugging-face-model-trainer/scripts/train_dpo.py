@@ -1602,9 +1602,7 @@ def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
             f"{out} holds checkpoints of another plan", "give another folder with --out, or delete this one", EXIT_USAGE
         )
     write_atomic(claim, plan_sha256(plan) + "\n")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # PEFT imports it wherever it is installed, and it warns that a kernel for CPUs is missing, which no run here needs.
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+    settle_libraries(plan)
     args.mirror = start_mirror(plan, plan_sha256(plan), out)
     log(f"run {plan['name']} in {out}: loading rows")
     return plan, out, args
@@ -1624,9 +1622,20 @@ def open_smoke(plan: dict, args):
     args.mirror = None
     args.folder = tempfile.TemporaryDirectory(prefix="smoke-", ignore_cleanup_errors=True)
     os.environ["TRACKIO_DIR"] = str(Path(args.folder.name) / "trackio")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    plan = smoke_plan(plan)
+    settle_libraries(plan)
     log(f"smoke test of {plan['name']}: two steps of a shrunken {plan['model']['id']} on CPU")
-    return smoke_plan(plan), Path(args.folder.name), args
+    return plan, Path(args.folder.name), args
+
+
+def settle_libraries(plan: dict) -> None:
+    """What must stand before the first import of a library that trains."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if plan["settings"]["device"] == "cpu" and not plan["settings"].get("quantization"):
+        # PEFT imports it wherever it is installed: 2 seconds, most of them torch's compiler, for weights of 4 bits.
+        sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
+    # Where it is needed, it warns that a kernel for CPUs is missing, which no run here needs.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
 def plan_sha256(plan: dict) -> str:
