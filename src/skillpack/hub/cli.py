@@ -53,6 +53,7 @@ def is_loopback(host: str) -> bool:
 @click.option("--token", envvar="SKILLPACK_HUB_TOKEN", default=None, help="Token to accept; made up when not given.")
 @click.option("--detach", is_flag=True, help="Serve in the background and return.")
 @click.option("--isolated", is_flag=True, help="Jobs run `uv run` with the real uv, which may download packages.")
+@click.option("--run-spaces", is_flag=True, help="Spaces are started as processes of this machine.")
 @click.option(
     "--rate-limit", type=click.IntRange(0), default=0, show_default="none", help="Requests a minute, then 429."
 )
@@ -67,6 +68,7 @@ def hub(
     token: str | None,
     detach: bool,
     isolated: bool,
+    run_spaces: bool,
     rate_limit: int,
     i_know: bool,
 ) -> None:
@@ -97,10 +99,12 @@ def hub(
         raise click.UsageError("--detach serves 127.0.0.1 only; serve another address in the foreground")
     try:
         if detach:
-            address, _ = server.spawn(root, user, port, token, isolated=isolated, rate_limit=rate_limit)
+            address, _ = server.spawn(
+                root, user, port, token, isolated=isolated, rate_limit=rate_limit, run_spaces=run_spaces
+            )
             click.echo(address.exports())
             return
-        server.serve(root, user, port, token, host, _announce, isolated, rate_limit)
+        server.serve(root, user, port, token, host, _announce, isolated, rate_limit, run_spaces)
     except (server.HubInUse, server.HubNotStarted, OSError) as error:
         click.echo(f"hub: {error}", err=True)
         sys.exit(CANNOT)

@@ -42,11 +42,16 @@ class _RepoType(_OneSegment):
     regex = "models|datasets|spaces"
 
 
+class _SpaceLog(_OneSegment):
+    regex = "build|run"
+
+
 class _SpaceSetting(_OneSegment):
     regex = "secrets|variables"
 
 
 register_url_convertor("spacesetting", _SpaceSetting())
+register_url_convertor("spacelog", _SpaceLog())
 register_url_convertor("repotype", _RepoType())
 register_url_convertor("rev", _OneSegment())
 register_url_convertor("file", _Rest())

@@ -139,6 +139,7 @@ def serve(
     ready: Callable[[Address], None] | None = None,
     isolated: bool = False,
     rate_limit: int = 0,
+    run_spaces: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is called when requests are answered."""
     held = lock(root)
@@ -152,6 +153,7 @@ def serve(
     with held, bind(port, host) as listener:
         hub, token = open_hub(root, user, token)
         hub.isolated = isolated
+        hub.run_spaces = run_spaces
         hub.limit.requests = rate_limit
         server = make_server(hub, listener)
         address = Address(hub.url, user, token, os.getpid(), str(hub.root))
@@ -182,6 +184,7 @@ def spawn(
     log: Path | None = None,
     isolated: bool = False,
     rate_limit: int = 0,
+    run_spaces: bool = False,
 ) -> tuple[Address, subprocess.Popen[bytes]]:
     """Serve from a process of its own, which outlives this one; its address once it answers."""
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -195,6 +198,7 @@ def spawn(
                 *(sys.executable, "-m", "skillpack.hub", "--root", str(root), "--port", str(port), "--user", user),
                 *("--rate-limit", str(rate_limit)),
                 *(["--isolated"] if isolated else []),
+                *(["--run-spaces"] if run_spaces else []),
             ],
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,20 +1,32 @@
-"""Spaces: variables, secrets (their names alone are ever shown), and a runtime that runs nothing."""
+"""Spaces: variables, secrets (their names alone are ever shown), their runtime and its logs.
+
+Apps run where the Hub was started with `--run-spaces` (see `spacerun`); elsewhere every Space says that it is running.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.routing import BaseRoute
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
 
-from . import repos
+from . import auth, joblog, repos, spacerun
 from .errors import bad_request
+from .hardware import FLAVORS
 from .http import endpoint, field
 from .repos import Repo
 
 if TYPE_CHECKING:
     from .state import Hub
+
+#: Flavors of Jobs that Spaces have too; these two cost nothing there (hub-docs, docs/hub/spaces-overview.md).
+FREE = ("cpu-basic", "zero-a10g")
+FOLLOW_S = 0.2
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS space_settings (
@@ -26,9 +38,14 @@ CREATE TABLE IF NOT EXISTS space_runtimes (
 
 
 def runtime(hub: Hub, repo: Repo) -> dict[str, Any]:
-    """What the real service would report of a Space that runs; the local Hub only keeps its settings."""
+    """What the service reports of a Space: its settings as they are kept, and how far its app is."""
     row = hub.db.one("SELECT runtime FROM space_runtimes WHERE repo = ?", (repo.id,))
     kept = json.loads(row[0]) if row is not None else {}
+    if hub.run_spaces and kept.get("stage") != "PAUSED":
+        run = spacerun.of(hub).current(repo)
+        kept |= {"stage": run.stage, "errorMessage": run.message}
+        if run.stage == "RUNNING":
+            kept["domains"] = [{"domain": f"127.0.0.1:{run.port}", "isCustom": False, "stage": "READY"}]
     return {
         "stage": "RUNNING",
         "hardware": {"current": "cpu-basic", "requested": "cpu-basic"},
@@ -123,11 +140,55 @@ def _sleep_time(hub: Hub, request: Request, body: Any) -> Any:
 
 
 def _pause(hub: Hub, request: Request, body: Any) -> Any:
-    return _change_runtime(hub, _space(hub, request), stage="PAUSED")
+    repo = _space(hub, request)
+    spacerun.of(hub).end(repo)
+    return _change_runtime(hub, repo, stage="PAUSED")
 
 
 def _restart(hub: Hub, request: Request, body: Any) -> Any:
-    return _change_runtime(hub, _space(hub, request), stage="RUNNING")
+    repo = _space(hub, request)
+    spacerun.of(hub).end(repo)
+    return _change_runtime(hub, repo, stage="RUNNING")
+
+
+def _flavors(hub: Hub, request: Request, body: Any) -> Any:
+    zero = {**FLAVORS["a10g-large"].to_json(), "name": "zero-a10g", "prettyName": "ZeroGPU"}
+    free = {"unitCostMicroUSD": 0, "unitCostUSD": 0.0}
+    known = [zero, *(flavor.to_json() for flavor in FLAVORS.values())]
+    return [flavor | (free if flavor["name"] in FREE else {}) for flavor in known]
+
+
+async def _log_events(hub: Hub, repo: Repo, kind: str) -> AsyncIterator[str]:
+    """The log as server-sent events, until what it tells of has ended and all of it was sent."""
+    path, offset = spacerun.log_path(hub, repo, kind), 0
+    yield ": the log of a local Space\n\n"
+    while True:
+        run = await run_in_threadpool(spacerun.of(hub).current, repo) if hub.run_spaces else None
+        lines, offset = await run_in_threadpool(joblog.read_from, path, offset)
+        for line in lines:
+            record = json.loads(line)
+            yield f"data: {json.dumps({**record, 'data': record['data'] + chr(10)})}\n\n"
+        over = run is None or (run.stage in spacerun.SETTLED and (kind == "build" or run.stage != "RUNNING"))
+        if over and not lines:
+            return
+        await asyncio.sleep(FOLLOW_S)
+
+
+async def _logs(request: Request) -> Response:
+    hub = request.app.state.hub
+
+    def allowed() -> Repo:
+        repo = repos.of(hub, request)
+        auth.require(request, repo.namespace)
+        return repo
+
+    repo = await run_in_threadpool(allowed)
+    events = _log_events(hub, repo, request.path_params["kind"])
+    return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+def stop(hub: Hub) -> None:
+    spacerun.of(hub).end_all()
 
 
 def _dev_mode(hub: Hub, request: Request, body: Any) -> Any:
@@ -147,6 +208,8 @@ def routes(hub: Hub) -> list[BaseRoute]:
     base = "/api/{type:repotype}/{namespace}/{name}"
     return [
         endpoint("/api/spaces/templates", _templates),
+        endpoint("/api/spaces/hardware", _flavors),
+        Route(base + "/logs/{kind:spacelog}", _logs),
         endpoint(base + "/runtime", _runtime),
         endpoint(base + "/hardware", _hardware, "POST"),
         endpoint(base + "/sleeptime", _sleep_time, "POST"),

@@ -100,6 +100,7 @@ class Hub:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.url = ""
         self.isolated = False  # jobs run `uv run` with the real uv, which may download
+        self.run_spaces = False  # Spaces are processes of this machine; else they only say that they run
         self.db = Database(self.root / "hub.sqlite3")
         self.store = Store(self.root / "blobs", self.root / "tmp")
         self.xorbs = Store(self.root / "xorbs", self.root / "tmp")
