@@ -35,8 +35,8 @@ def source_regions(folder: Path = Path(__file__).parent) -> dict[str, str]:
 
 
 def scripts(root: Path) -> Iterator[Path]:
-    """Every bundled script below `root`, a folder of skills or one skill's folder."""
-    yield from sorted(root.glob("**/scripts/*.py"))
+    """Every bundled script below `root`, a folder of skills or one skill's folder, and what grades its evals."""
+    yield from sorted([*root.glob("**/scripts/*.py"), *root.glob("**/evals/*.py")])
 
 
 def synced(text: str, regions: dict[str, str], where: str) -> str:
