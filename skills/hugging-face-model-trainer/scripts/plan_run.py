@@ -149,7 +149,71 @@ def run(main: Callable[[list[str]], int]) -> int:
 
 # endregion skillpack:script
 
+# region skillpack:flavors
 import datetime
+
+
+def dated_flavors() -> tuple[list[dict], str]:
+    """(the flavors of assets/hardware.json, where they come from); none for a copy of the script that lies alone."""
+    path = Path(__file__).resolve().parent.parent / "assets" / "hardware.json"
+    table = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"flavors": []}
+    dated = f"the table of {table.get('dated', 'no date')} in assets/hardware.json (not the live list)"
+    return table["flavors"], dated
+
+
+def read_flavors(prices: str = "auto") -> tuple[list[dict], str, bool]:
+    """(flavors, where they come from, whether they are live), in the columns of assets/hardware.json.
+
+    `prices`: "live" raises Failure where the Hub does not answer, "dated" does not ask, "auto" falls back.
+    """
+    if prices != "dated":
+        try:
+            return (*live_flavors(), True)
+        except OSError as error:
+            if prices == "live":
+                raise Failure(f"the Hub did not list its hardware: {error}", "try again, or --prices dated") from None
+            log(f"the Hub did not list its hardware ({type(error).__name__}); taking the dated table")
+    return (*dated_flavors(), False)
+
+
+def live_flavors() -> tuple[list[dict], str]:
+    """GET /api/jobs/hardware in the columns of assets/hardware.json. Raises OSError when no answer comes."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled  # type: ignore[attr-defined]
+
+    api = HfApi()
+    try:
+        answer = api.list_jobs_hardware()
+    except (HTTPError, OfflineModeIsEnabled, ValueError, KeyError) as error:
+        raise OSError(str(error)[:200]) from None
+
+    def number(text: str | None) -> float:
+        found = re.search(r"[0-9.]+", text or "")
+        return float(found[0]) if found else 0.0
+
+    flavors = []
+    for entry in answer:
+        gpu = entry.accelerator
+        count = int(gpu.quantity) if gpu else 0
+        disk = entry.ephemeral_storage or ""
+        flavors.append(
+            {
+                "name": entry.name,
+                "cores": int(number(entry.cpu)),
+                "ram_gb": number(entry.ram),
+                "disk_gb": number(disk) * (1000 if "TB" in disk else 1),
+                "gpu": gpu.model if gpu else None,
+                "gpus": count,
+                "gpu_memory_gb": number(gpu.vram) / count if gpu else 0,
+                "usd_per_hour": round(entry.unit_cost_micro_usd * 60 / 1e6, 4),
+            }
+        )
+    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    return flavors, f"{api.endpoint}/api/jobs/hardware, {today}"
+
+
+# endregion skillpack:flavors
+
 import math
 import shutil
 import time
@@ -447,57 +511,6 @@ def matrix_gflops(dtype, windows: int = 8, seconds: float = 0.05) -> float:
             count += 1
         best = max(best, 2 * 512 * 1024 * 1024 * count / (time.perf_counter() - start) / 1e9)
     return best
-
-
-def read_flavors(prices: str, nodes: int) -> tuple[list[dict], str]:
-    """(the flavors of Jobs as machines, where they come from): live, else the dated table of assets/."""
-    if prices != "dated":
-        try:
-            listed, source = live_flavors()
-            return [flavor_machine(entry, nodes, source) for entry in listed], source
-        except OSError as error:  # requests, httpx and the Hub's own errors are all OSError or wrap one
-            if prices == "live":
-                raise Failure(f"the Hub did not list its hardware: {error}", "try again, or --prices dated") from None
-            log(f"the Hub did not list its hardware ({type(error).__name__}); taking the dated table")
-    table = asset("hardware.json")
-    source = f"the table of {table.get('dated', 'no date')} in assets/hardware.json (not the live list)"
-    return [flavor_machine(entry, nodes, source) for entry in table["flavors"]], source
-
-
-def live_flavors() -> tuple[list[dict], str]:
-    """The endpoint's answer in the columns of assets/hardware.json. Raises OSError when it does not come."""
-    import httpx
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
-    api = HfApi()
-    try:
-        answer = api.list_jobs_hardware()
-    except (httpx.HTTPError, OfflineModeIsEnabled, ValueError, KeyError) as error:
-        raise OSError(str(error)[:200]) from None
-
-    def number(text: str | None) -> float:
-        found = re.search(r"[0-9.]+", text or "")
-        return float(found[0]) if found else 0.0
-
-    flavors = []
-    for entry in answer:
-        gpu = entry.accelerator
-        count = int(gpu.quantity) if gpu else 0
-        flavors.append(
-            {
-                "name": entry.name,
-                "cores": int(number(entry.cpu)),
-                "ram_gb": number(entry.ram),
-                "disk_gb": number(entry.ephemeral_storage) * (1000 if "TB" in (entry.ephemeral_storage or "") else 1),
-                "gpu": gpu.model if gpu else None,
-                "gpus": count,
-                "gpu_memory_gb": number(gpu.vram) / count if gpu else 0,
-                "usd_per_hour": round(entry.unit_cost_micro_usd * 60 / 1e6, 4),
-            }
-        )
-    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    return flavors, f"{api.endpoint}/api/jobs/hardware, {today}"
 
 
 def flavor_machine(entry: dict, nodes: int, source: str) -> dict:
@@ -1237,7 +1250,8 @@ def main(argv: list[str]) -> int:
     if args.where == "local":
         machines = [read_machine(args.max_memory_gb)]
     else:
-        machines, _ = read_flavors(args.prices, args.nodes)
+        flavors, source, _ = read_flavors(args.prices)
+        machines = [flavor_machine(entry, args.nodes, source) for entry in flavors]
     hardware, settings, estimate, choices = choose(model, report, machines, method, args)
     free = hardware.get("disk_gb") or shutil.disk_usage(Path.cwd()).free / 1e9
     if free < estimate["disk_gb"]:

@@ -149,96 +149,146 @@ def run(main: Callable[[list[str]], int]) -> int:
 
 # endregion skillpack:script
 
+# region skillpack:hub
 import contextlib
-import datetime
-import hashlib
-import math
-import shlex
-import shutil
-import subprocess
-import time
+from collections.abc import Iterator
+from typing import Any
 
-BUCKET = "skillpack-runs"  # private; holds checkpoints, log, run.json and model of every run of the namespace
-MOUNT = "/runs"
-MODEL_MOUNT = "/model"  # what an earlier run's job left, where the plan goes on from it
-LABEL = "skillpack-run"
-NODE_LABEL = "skillpack-node"
-HEAD = "head"  # the alias of the first node, where the others meet it
-ACTIVE = ("SCHEDULING", "RUNNING")
-INTENT_SECONDS = 120  # an intent younger than this may belong to a call whose job is not in the list yet
-LOCAL_FORMATS = (".jsonl", ".json", ".csv", ".parquet")
+HUB_FIXES = {
+    401: "the token is missing, wrong, expired or revoked: `hf auth login`, or set HF_TOKEN",
+    402: "the namespace has no credit: add some at https://huggingface.co/settings/billing, or give --namespace of an "
+    "organization that pays",
+    403: "the token may not do this: make one with write permission, or name another namespace",
+    404: "check the name, and that the token may read it",
+    409: "somebody else wrote at the same time: run the same command again",
+    412: "somebody else wrote at the same time: run the same command again",
+    429: "a quota or rate limit: wait a few minutes, and run the same command again",
+}
 
 
 class Refused(Failure):
-    """The Hub answered, and said no: nothing was made."""
+    """The Hub answered, and said no: nothing was made or changed."""
 
 
 @contextlib.contextmanager
-def hub_errors(doing: str, passing: tuple = ()):
-    """Turns what the client raises while `doing` into a Failure with the way out; `passing` goes through."""
-    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
+def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turns what the Hub's client raises while `doing` into a Failure with the way out; `passing` goes through."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
 
     try:
         yield
     except passing:
         raise
+    except HFValidationError as error:
+        raise Failure(f"{doing}: {error}", "correct the name", EXIT_USAGE) from None
+    except OfflineModeIsEnabled:
+        raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it: this needs the network") from None
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         said = (error.server_message or str(error).splitlines()[0])[:300]
-        kind = Refused if 400 <= status < 500 else Failure
-        code = EXIT_USAGE if status == 404 else EXIT_FAILED
-        raise kind(f"{doing}: {status} {said}", way_out(status), code) from None
-    except OfflineModeIsEnabled:
-        raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it: a job is started over the network") from None
-    except (HTTPError, OSError) as error:
-        endpoint = os.environ.get("HF_ENDPOINT", "the Hub")
+        fix = HUB_FIXES.get(status, "the message is the Hub's own; if it is passing, run the same command again")
+        raise (Refused if 400 <= status < 500 else Failure)(f"{doing}: {status} {said}", fix) from None
+    except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
+        said = (str(error).splitlines() or [""])[0][:300]
         raise Failure(
-            f"{doing}: {endpoint} cannot be reached ({type(error).__name__}: {error})",
-            "check the network and HF_ENDPOINT, then run the same command again: nothing is started twice",
+            f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {said})",
+            "check the network and HF_ENDPOINT, then run the same command again: what arrived is not sent twice",
         ) from None
 
 
-def way_out(status: int) -> str:
-    """What to do about an HTTP status of the Hub."""
-    if status == 401:
-        return "the token is missing, wrong or expired: `hf auth login`, or set HF_TOKEN"
-    if status == 402:
-        return (
-            "the namespace has no credit: add some at https://huggingface.co/settings/billing, give --namespace of "
-            "an organization that pays, or plan for this machine and use --backend local"
-        )
-    if status == 403:
-        return "the token may not do this: make one with write and Jobs permission, or give another --namespace"
-    if status == 404:
-        return "check the name, and that the token may read it"
-    if status == 409:
-        return "the name is taken by something else: rename the run in the plan"
-    if status == 429:
-        return "a quota or rate limit: wait for running jobs to end, or a few minutes, and run this again"
-    if status >= 500:
-        return "the Hub has a fault: run the same command again in a few minutes; nothing is started twice"
-    return "the message above is the Hub's own"
-
-
-def sign_in():
-    """(client, whoami, token). The token is put into the environment so that no message can show it."""
+def sign_in(write: bool = True) -> tuple[Any, dict[str, Any]]:
+    """(client, whoami). Raises Failure without a token, or with one that only reads where it must `write`."""
     os.environ.setdefault("HF_HUB_DISABLE_EXPERIMENTAL_WARNING", "1")  # read when the client is imported
     from huggingface_hub import HfApi, get_token
 
     token = get_token()
     if not token:
-        raise Failure("no Hugging Face token", "`hf auth login`, or set HF_TOKEN; a job needs write permission")
-    os.environ["HF_TOKEN"] = token
+        raise Failure("no Hugging Face token", "`hf auth login`, or set HF_TOKEN to one with write permission")
+    os.environ["HF_TOKEN"] = token  # so that no message can show it
     api = HfApi(token=token)
-    with hub_errors("signing in"):
-        return api, api.whoami(), token
+    with on_hub("signing in"):
+        who = api.whoami()
+    if write and ((who.get("auth") or {}).get("accessToken") or {}).get("role") == "read":
+        raise Failure("the token only reads", "make one with role write: https://huggingface.co/settings/tokens")
+    return api, who
+
+
+def full_id(who: dict[str, Any], repo_id: str) -> str:
+    """`repo_id` with its namespace, the user's own by default. Raises Failure where this user may not write."""
+    namespace, _, name = repo_id.rpartition("/")
+    if not namespace or namespace.lower() == who["name"].lower():
+        return f"{who['name']}/{name}"
+    roles = {org["name"].lower(): org.get("roleInOrg") for org in who.get("orgs", [])}
+    if roles.get(namespace.lower(), "read") == "read":
+        known = ", ".join([who["name"], *(name for name, role in roles.items() if role != "read")])
+        raise Failure(f"{who['name']} may not write to {namespace!r}", f"name one of: {known}", EXIT_USAGE)
+    return repo_id
+
+
+# endregion skillpack:hub
+
+# region skillpack:jobs
+ACTIVE = ("SCHEDULING", "RUNNING")  # every other stage is an end: COMPLETED, ERROR, CANCELED, DELETED
+
+
+def stage_of(job) -> str:
+    return str(getattr(job.status.stage, "value", job.status.stage))
+
+
+def decisive(stages: list[str]) -> str:
+    """The stage of jobs that need each other: the worst that one of them is in."""
+    for stage in ("ERROR", "CANCELED", "DELETED", "RUNNING", "SCHEDULING"):
+        if stage in stages:
+            return stage
+    return "COMPLETED"
+
+
+def usd_of(seconds: float, usd_per_hour: float) -> float:
+    """Dollars for `seconds` since a job was made: starting and running are billed, by minutes begun."""
+    return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
+
+
+def money(usd: float) -> str:
+    """Dollars and cents, and more digits for sums below ten cents."""
+    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
+
+
+def clock(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def seconds_of(text: str) -> int:
+    """'90m', '2h', '1.5h', '3600' or '3600s' -> seconds; argparse shows what is raised."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]] if match else 0
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, or a number with s, m, h or d")
+    return int(seconds)
+
+
+# endregion skillpack:jobs
+
+# region skillpack:submission
+import datetime
+import hashlib
+import shlex
+import time
+
+NODE_LABEL = "skillpack-node"
+HEAD = "head"  # the alias of the first node, where the others meet it
+INTENT_SECONDS = 120  # an intent younger than this may belong to a call whose job is not in the list yet
+
+
+def key_of(said: list[str]) -> str:
+    """What makes two submissions the same: a hash of all that the job is made of, as the value of a label."""
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()[:24]
 
 
 def require_namespace(who: dict, namespace: str | None) -> str:
-    """The namespace that pays and holds the run. Raises Failure when this token may not write there."""
-    role = ((who.get("auth") or {}).get("accessToken") or {}).get("role")
-    if role == "read":
-        raise Failure("the token only reads", "make one with role write: https://huggingface.co/settings/tokens")
+    """The namespace that pays. Raises Failure when this token's user may not write there."""
     roles = {org["name"].lower(): org.get("roleInOrg") for org in who.get("orgs", [])}
     chosen = namespace or who["name"]
     if chosen.lower() != who["name"].lower():
@@ -248,6 +298,145 @@ def require_namespace(who: dict, namespace: str | None) -> str:
         if roles[chosen.lower()] == "read":
             raise Failure(f"{who['name']} may only read in {chosen!r}", "ask its admin for write, or use another")
     return chosen
+
+
+def secret_values(names: list[str], token: str) -> dict[str, str]:
+    """Name -> value of the variables that a job gets as secrets: from the environment, HF_TOKEN from the sign-in."""
+    known = {**os.environ, "HF_TOKEN": token}
+    missing = [name for name in names if not known.get(name)]
+    if missing:
+        raise Failure(f"--secret {missing[0]}: no such variable is set", "set it in the environment", EXIT_USAGE)
+    return {name: known[name] for name in names}
+
+
+def prepare_bucket(api, bucket: str) -> None:
+    """A private bucket for what jobs write, made if there is none. Raises Failure when it is public."""
+    with on_hub(f"making the bucket {bucket}"):
+        api.create_bucket(bucket, private=True, exist_ok=True)
+        if not api.bucket_info(bucket).private:
+            fix = f"`hf buckets settings {bucket} --private`"
+            raise Failure(f"the bucket {bucket} is public, and what jobs write would be too", fix)
+
+
+@contextlib.contextmanager
+def one_at_a_time(lock: Path):
+    """Holds a lock file, so that submissions of this machine come one after the other."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows: the look at the list after the call is what is left
+            yield
+            return
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def find_jobs(api, namespace: str, label: dict[str, str]) -> list:
+    """The active or completed jobs of a label: of each node the oldest, so that every submitter agrees."""
+    with on_hub("looking for the jobs"):
+        found = list(api.list_jobs(namespace=namespace, labels=label))
+    kept: dict = {}
+    for job in sorted(found, key=lambda job: (job.created_at, job.id)):
+        if stage_of(job) in (*ACTIVE, "COMPLETED"):
+            kept.setdefault((job.labels or {}).get(NODE_LABEL, "0"), job)
+    return [kept[node] for node in sorted(kept, key=int)]
+
+
+def look_at(api, submission: dict) -> list:
+    """The jobs of a submission as they are now; those that the Hub has forgotten are left out."""
+    from huggingface_hub.errors import JobNotFoundError
+
+    jobs = []
+    for job in submission["jobs"]:
+        with contextlib.suppress(JobNotFoundError), on_hub("looking at the jobs", passing=(JobNotFoundError,)):
+            jobs.append(api.inspect_job(job_id=job["id"], namespace=submission["namespace"]))
+    return jobs
+
+
+def known_jobs(api, document: dict, before: dict | None, label: dict[str, str]) -> list:
+    """Jobs of this submission that are active or completed, by the list and by what was written down before."""
+    jobs = find_jobs(api, document["namespace"], label)
+    if jobs or not before or before["label"] != document["label"]:
+        return jobs
+    if before["state"] != "intended":
+        return [job for job in look_at(api, before) if stage_of(job) in (*ACTIVE, "COMPLETED")]
+    age = time.time() - datetime.datetime.fromisoformat(before["created"]).timestamp()
+    while age < INTENT_SECONDS and not jobs:  # an earlier call was cut off: give its job time to appear
+        log("an earlier submission was cut off; looking whether its job was made")
+        time.sleep(3)
+        age += 30
+        jobs = find_jobs(api, document["namespace"], label)
+    return jobs
+
+
+def submit(api, document: dict, calls: list[dict], path: Path, label: dict[str, str]) -> list:
+    """Starts the jobs, the intent being on disk before the first call. If one fails, none is left running.
+
+    A call is the arguments of `run_job` where it has a command, else of `run_uv_job`.
+    """
+    write_artifact(path, {**document, "state": "intended"})
+    jobs: list = []
+    try:
+        for call in calls:
+            with on_hub("submitting the job"):
+                jobs.append((api.run_job if "command" in call else api.run_uv_job)(**call))
+    except BaseException as error:
+        cancel(api, jobs, "all of the jobs are needed")
+        if isinstance(error, Refused):
+            write_artifact(path, {**document, "state": "refused"})
+        raise
+    first = find_jobs(api, document["namespace"], label)
+    if first and first[0].id != jobs[0].id:
+        cancel(api, jobs, "the same was submitted a moment before from elsewhere")
+        return first
+    return jobs
+
+
+def cancel(api, jobs: list, why: str) -> None:
+    for job in jobs:
+        log(f"canceling {job.id}: {why}")
+        with on_hub(f"canceling {job.id}, which goes on and costs"):
+            api.cancel_job(job_id=job.id, namespace=job.owner.name)
+
+
+def equivalent(call: dict, schedule: str | None = None, overlap: bool = False) -> str:
+    """The same job by the hf command, for a person who prefers it; secrets by name."""
+    uv = "command" not in call
+    words = ["hf", "jobs", *(["scheduled"] if schedule else []), *(["uv"] if uv else []), "run"]
+    words += [] if schedule else ["--detach"]
+    words += ["--concurrency"] if schedule and overlap else []
+    words += ["--flavor", call["flavor"], "--timeout", f"{call['timeout']}s", "--namespace", call["namespace"]]
+    words += ["--name", call["name"]]
+    words += ["--image", call["image"]] if uv and call.get("image") else []
+    words += ["--python", call["python"]] if call.get("python") else []
+    words += [part for key, value in call["labels"].items() for part in ("--label", f"{key}={value}")]
+    words += [part for key, value in call["env"].items() for part in ("--env", f"{key}={value}")]
+    words += [part for name in call["secrets"] for part in ("--secrets", name)]
+    for volume in call["volumes"]:  # a text is a folder of this machine, which is synced when the job is started
+        words += ["--volume", volume if isinstance(volume, str) else volume.to_uri()]
+    words += ["--attempts", str(call["attempts"])] if call["attempts"] > 1 else []
+    words += [part for port in call.get("expose") or [] for part in ("--expose", str(port))]
+    words += ["--ssh"] if call.get("ssh") else []
+    if call.get("network_group"):
+        words += ["--network-group", call["network_group"]]
+        words += [part for alias in call["network_aliases"] for part in ("--network-alias", alias)]
+    words += [part for package in call.get("dependencies") or [] for part in ("--with", package)]
+    what = [call["script"], *(call["script_args"] or [])] if uv else [call["image"], *call["command"]]
+    return shlex.join([*words, *([schedule] if schedule else []), *what])
+
+
+# endregion skillpack:submission
+
+import math
+import shutil
+import subprocess
+
+BUCKET = "skillpack-runs"  # private; holds checkpoints, log, run.json and model of every run of the namespace
+MOUNT = "/runs"
+MODEL_MOUNT = "/model"  # what an earlier run's job left, where the plan goes on from it
+LABEL = "skillpack-run"
+LOCAL_FORMATS = (".jsonl", ".json", ".csv", ".parquet")
 
 
 def require_inputs(api, plan: dict) -> None:
@@ -279,7 +468,7 @@ def require_inputs(api, plan: dict) -> None:
 
 def require_in_bucket(api, id: str, path: str) -> None:
     """Raises Failure unless the model of an earlier run's job is still in the bucket `id` at `path`."""
-    with hub_errors(f"looking up {path} in the bucket {id}"):
+    with on_hub(f"looking up {path} in the bucket {id}"):
         files = list(api.list_bucket_tree(id, prefix=path, recursive=True))
     if not files:
         raise Failure(f"the bucket {id} has no {path}", "push the earlier model, and plan with its id", EXIT_USAGE)
@@ -291,10 +480,12 @@ def is_local(name: str) -> bool:
 
 def require_readable(api, kind: str, repo: str, revision: str | None) -> None:
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.utils import validate_repo_id
 
     known = (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError, HFValidationError)
     try:
-        with hub_errors(f"looking up the {kind} {repo}", passing=known):
+        validate_repo_id(repo)
+        with on_hub(f"looking up the {kind} {repo}", passing=known):
             api.auth_check(repo, repo_type=kind)
             api.repo_info(repo, repo_type=kind, revision=revision)
     except GatedRepoError:
@@ -310,15 +501,6 @@ def require_readable(api, kind: str, repo: str, revision: str | None) -> None:
         raise Failure(f"the {kind} {repo} has no revision {revision!r}", "plan again", EXIT_USAGE) from None
     except HFValidationError as error:
         raise Failure(f"the {kind}'s id {repo!r} cannot be: {error}", "correct it and plan again", EXIT_USAGE) from None
-
-
-def seconds_of(text: str) -> int:
-    """'90m', '2h', '1.5h', '3600' or '3600s' -> seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
-    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]] if match else 0
-    if seconds < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, or a number with s, m, h or d")
-    return int(seconds)
 
 
 def timeout_of(plan: dict, asked: int | None) -> int:
@@ -341,7 +523,7 @@ def choose_flavor(api, plan: dict, asked: str | None):
             "plan again with --where hf-jobs, or use --backend local",
             EXIT_USAGE,
         )
-    with hub_errors("reading the prices"):
+    with on_hub("reading the prices"):
         flavors = {flavor.name: flavor for flavor in api.list_jobs_hardware()}
     if name not in flavors:
         raise Failure(f"there is no flavor {name!r}", f"one of: {', '.join(flavors)}", EXIT_USAGE)
@@ -374,7 +556,7 @@ def run_label(plan: dict, script: Path, flavor: str, timeout: int) -> str:
     keys = [key for key in ("name", "method", "model", "dataset", "settings", "push") if key in plan]
     said = [json.dumps([plan[key] for key in keys], sort_keys=True), script.read_text("utf-8"), flavor, str(timeout)]
     said += [Path(path).read_text("utf-8") for path in reward_files(plan)]
-    return hashlib.sha256("\0".join(said).encode()).hexdigest()[:24]
+    return key_of(said)
 
 
 def nodes_of(plan: dict) -> int:
@@ -419,25 +601,6 @@ def reward_files(plan: dict) -> list[str]:
     if missing := [path for path in files if not Path(path).is_file()]:
         raise Failure(f"no file {missing[0]}, a reward of the plan", "run this where the plan was made", EXIT_USAGE)
     return files
-
-
-def equivalent(call: dict) -> str:
-    """The same job by the hf command, for a person who prefers it; secrets by name."""
-    words = ["hf", "jobs", "uv", "run", "--detach", "--flavor", call["flavor"], "--timeout", f"{call['timeout']}s"]
-    words += ["--namespace", call["namespace"], "--name", call["name"]]
-    words += [part for key, value in call["labels"].items() for part in ("--label", f"{key}={value}")]
-    words += [part for key, value in call["env"].items() for part in ("--env", f"{key}={value}")]
-    words += [part for name in call["secrets"] for part in ("--secrets", name)]
-    for volume in call["volumes"]:
-        place = f"{volume.source}/{volume.path}" if volume.path else volume.source
-        words += ["--volume", f"hf://buckets/{place}:{volume.mount_path}{':ro' if volume.read_only else ''}"]
-    if call["attempts"] > 1:
-        words += ["--attempts", str(call["attempts"])]
-    if call.get("network_group"):
-        words += ["--network-group", call["network_group"]]
-        words += [part for alias in call["network_aliases"] for part in ("--network-alias", alias)]
-    words += [part for package in call["dependencies"] or [] for part in ("--with", package)]
-    return shlex.join([*words, call["script"], *call["script_args"]])
 
 
 def calls_of(plan: dict, document: dict, args, script: Path, flavor: str, secrets: dict) -> list[dict]:
@@ -512,31 +675,6 @@ def card(plan: dict, document: dict) -> str:
     return "\n".join(lines)
 
 
-def money(usd: float) -> str:
-    """Dollars and cents, and more digits for sums below ten cents."""
-    return f"${usd:.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
-
-
-def clock(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-@contextlib.contextmanager
-def one_at_a_time(folder: Path):
-    """Holds the lock of a run's folder, so that submissions of this machine come one after the other."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".submit.lock").open("w") as file:
-        try:
-            import fcntl
-        except ImportError:  # Windows: the look at the list after the call is what is left
-            yield
-            return
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def read_submission(path: Path) -> dict | None:
     return read_artifact(path, "submission") if path.is_file() else None
 
@@ -550,89 +688,6 @@ def require_own_folder(plan: dict, identity: str, folder: Path) -> None:
             f"change `name` in the plan, or move {folder} away",
             EXIT_USAGE,
         )
-
-
-def find_jobs(api, namespace: str, label: str) -> list:
-    """The active or completed jobs of this label: of each node the oldest, so that every submitter agrees."""
-    with hub_errors("looking for the run's jobs"):
-        found = list(api.list_jobs(namespace=namespace, labels={LABEL: label}))
-    kept: dict = {}
-    for job in sorted(found, key=lambda job: (job.created_at, job.id)):
-        if job.status.stage in (*ACTIVE, "COMPLETED"):
-            kept.setdefault((job.labels or {}).get(NODE_LABEL, "0"), job)
-    return [kept[node] for node in sorted(kept, key=int)]
-
-
-def look_at(api, submission: dict) -> list:
-    """The jobs of a submission as they are now; those that the Hub has forgotten are left out."""
-    from huggingface_hub.errors import JobNotFoundError
-
-    jobs = []
-    for job in submission["jobs"]:
-        with contextlib.suppress(JobNotFoundError), hub_errors("looking at the run's jobs", passing=JobNotFoundError):
-            jobs.append(api.inspect_job(job_id=job["id"], namespace=submission["namespace"]))
-    return jobs
-
-
-def known_jobs(api, document: dict, before: dict | None) -> list:
-    """Jobs of this run that are active or completed, by the list and by what was written down before."""
-    jobs = find_jobs(api, document["namespace"], document["label"])
-    if jobs or not before or before["label"] != document["label"]:
-        return jobs
-    if before["state"] != "intended":
-        return [job for job in look_at(api, before) if job.status.stage in (*ACTIVE, "COMPLETED")]
-    age = time.time() - datetime.datetime.fromisoformat(before["created"]).timestamp()
-    while age < INTENT_SECONDS and not jobs:  # an earlier call was cut off: give its job time to appear
-        log("an earlier submission was cut off; looking whether its job was made")
-        time.sleep(3)
-        age += 30
-        jobs = find_jobs(api, document["namespace"], document["label"])
-    return jobs
-
-
-def submit(api, document: dict, calls: list[dict], path: Path) -> list:
-    """Starts the jobs, the intent being on disk before the first call. If one fails, none is left running."""
-    write_artifact(path, {**document, "state": "intended"})
-    jobs: list = []
-    try:
-        for call in calls:
-            with hub_errors("submitting the job"):
-                jobs.append(api.run_uv_job(**call))
-    except BaseException as error:
-        cancel(api, jobs, "a run needs all of its nodes")
-        if isinstance(error, Refused):
-            write_artifact(path, {**document, "state": "refused"})
-        raise
-    first = find_jobs(api, document["namespace"], document["label"])
-    if first and first[0].id != jobs[0].id:
-        cancel(api, jobs, "the same plan was submitted a moment before from elsewhere")
-        return first
-    return jobs
-
-
-def cancel(api, jobs: list, why: str) -> None:
-    for job in jobs:
-        log(f"canceling {job.id}: {why}")
-        with hub_errors(f"canceling {job.id}, which goes on and costs"):
-            api.cancel_job(job_id=job.id, namespace=job.owner.name)
-
-
-def prepare_bucket(api, bucket: str) -> None:
-    """The private bucket of the runs, made if there is none. Raises Failure when it is public."""
-    with hub_errors(f"making the bucket {bucket}"):
-        api.create_bucket(bucket, private=True, exist_ok=True)
-        if not api.bucket_info(bucket).private:
-            raise Failure(
-                f"the bucket {bucket} is public, and checkpoints would be too",
-                f"`hf buckets settings {bucket} --private`",
-            )
-
-
-def secret_values(names: list[str], token: str) -> dict:
-    missing = [name for name in names if name not in os.environ]
-    if missing:
-        raise Failure(f"--secret {missing[0]}: no such variable is set", "set it in the environment", EXIT_USAGE)
-    return {"HF_TOKEN": token, **{name: os.environ[name] for name in names}}
 
 
 def run_here(plan: dict, args, document: dict, path: Path) -> int:
@@ -710,11 +765,11 @@ def main(argv: list[str]) -> int:
     if backend == "local":
         return start_local(plan, args, document, path, script)
 
-    api, who, token = sign_in()
+    api, who = sign_in()
     namespace = require_namespace(who, args.namespace)
     flavor = choose_flavor(api, plan, args.flavor)
     require_inputs(api, plan)
-    secrets = secret_values(args.secret, token)
+    secrets = secret_values(["HF_TOKEN", *args.secret], api.token)
     document |= cost_of(plan, flavor, timeout_of(plan, args.timeout), args.attempts)
     document |= {
         "label": run_label(plan, script, flavor.name, document["timeout_seconds"]),
@@ -745,17 +800,17 @@ def main(argv: list[str]) -> int:
             emit(document)
         return EXIT_UNCONFIRMED
 
-    with one_at_a_time(folder):
+    with one_at_a_time(folder / ".submit.lock"):
         before = read_submission(path)
-        jobs = [] if args.again else known_jobs(api, document, before)
+        jobs = [] if args.again else known_jobs(api, document, before, {LABEL: document["label"]})
         if found := len(jobs) == document["nodes"]:
             log(f"this plan was submitted before: {jobs[0].id} is {jobs[0].status.stage}; --again runs it once more")
         else:
             if before and before["label"] != document["label"]:
                 refuse_while_active(api, before)
-            cancel(api, [job for job in jobs if job.status.stage in ACTIVE], "its other nodes have ended")
+            cancel(api, [job for job in jobs if stage_of(job) in ACTIVE], "its other nodes have ended")
             prepare_bucket(api, document["bucket"])
-            jobs = submit(api, document, calls, path)
+            jobs = submit(api, document, calls, path, {LABEL: document["label"]})
         document["state"] = "submitted"
         document["jobs"] = [{"id": job.id, "node": node, "url": job.url} for node, job in enumerate(jobs)]
         write_artifact(path, document)
@@ -787,7 +842,7 @@ def start_local(plan: dict, args, document: dict, path: Path, script: Path) -> i
 def refuse_while_active(api, before: dict) -> None:
     """Raises Failure when a run of the same name, by another plan, is still active."""
     for job in look_at(api, before) if before["backend"] == "hf-jobs" else []:
-        if job.status.stage in ACTIVE:
+        if stage_of(job) in ACTIVE:
             raise Failure(
                 f"the name is taken: job {job.id} runs another plan, script or timeout by the name {before['name']!r}",
                 f"`hf jobs cancel {before['namespace']}/{job.id}`, or change `name` in the plan",

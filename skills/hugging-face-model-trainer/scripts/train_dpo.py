@@ -959,22 +959,30 @@ from typing import Any
 
 HUB_FIXES = {
     401: "the token is missing, wrong, expired or revoked: `hf auth login`, or set HF_TOKEN",
+    402: "the namespace has no credit: add some at https://huggingface.co/settings/billing, or give --namespace of an "
+    "organization that pays",
     403: "the token may not do this: make one with write permission, or name another namespace",
     404: "check the name, and that the token may read it",
     409: "somebody else wrote at the same time: run the same command again",
     412: "somebody else wrote at the same time: run the same command again",
-    429: "a rate limit: wait a few minutes, and run the same command again",
+    429: "a quota or rate limit: wait a few minutes, and run the same command again",
 }
 
 
+class Refused(Failure):
+    """The Hub answered, and said no: nothing was made or changed."""
+
+
 @contextlib.contextmanager
-def on_hub(doing: str) -> Iterator[None]:
-    """Turns what the Hub's client raises while `doing` into a Failure with the way out."""
+def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turns what the Hub's client raises while `doing` into a Failure with the way out; `passing` goes through."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
 
     try:
         yield
+    except passing:
+        raise
     except HFValidationError as error:
         raise Failure(f"{doing}: {error}", "correct the name", EXIT_USAGE) from None
     except OfflineModeIsEnabled:
@@ -983,7 +991,7 @@ def on_hub(doing: str) -> Iterator[None]:
         status = error.response.status_code if error.response is not None else 0
         said = (error.server_message or str(error).splitlines()[0])[:300]
         fix = HUB_FIXES.get(status, "the message is the Hub's own; if it is passing, run the same command again")
-        raise Failure(f"{doing}: {status} {said}", fix) from None
+        raise (Refused if 400 <= status < 500 else Failure)(f"{doing}: {status} {said}", fix) from None
     except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
         said = (str(error).splitlines() or [""])[0][:300]
         raise Failure(
@@ -992,8 +1000,9 @@ def on_hub(doing: str) -> Iterator[None]:
         ) from None
 
 
-def sign_in() -> tuple[Any, dict[str, Any]]:
-    """(client, whoami). Raises Failure without a token, or with one that only reads."""
+def sign_in(write: bool = True) -> tuple[Any, dict[str, Any]]:
+    """(client, whoami). Raises Failure without a token, or with one that only reads where it must `write`."""
+    os.environ.setdefault("HF_HUB_DISABLE_EXPERIMENTAL_WARNING", "1")  # read when the client is imported
     from huggingface_hub import HfApi, get_token
 
     token = get_token()
@@ -1003,7 +1012,7 @@ def sign_in() -> tuple[Any, dict[str, Any]]:
     api = HfApi(token=token)
     with on_hub("signing in"):
         who = api.whoami()
-    if ((who.get("auth") or {}).get("accessToken") or {}).get("role") == "read":
+    if write and ((who.get("auth") or {}).get("accessToken") or {}).get("role") == "read":
         raise Failure("the token only reads", "make one with role write: https://huggingface.co/settings/tokens")
     return api, who
 

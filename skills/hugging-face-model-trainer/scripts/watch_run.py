@@ -150,15 +150,278 @@ def run(main: Callable[[list[str]], int]) -> int:
 
 # endregion skillpack:script
 
+# region skillpack:hub
 import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+HUB_FIXES = {
+    401: "the token is missing, wrong, expired or revoked: `hf auth login`, or set HF_TOKEN",
+    402: "the namespace has no credit: add some at https://huggingface.co/settings/billing, or give --namespace of an "
+    "organization that pays",
+    403: "the token may not do this: make one with write permission, or name another namespace",
+    404: "check the name, and that the token may read it",
+    409: "somebody else wrote at the same time: run the same command again",
+    412: "somebody else wrote at the same time: run the same command again",
+    429: "a quota or rate limit: wait a few minutes, and run the same command again",
+}
+
+
+class Refused(Failure):
+    """The Hub answered, and said no: nothing was made or changed."""
+
+
+@contextlib.contextmanager
+def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turns what the Hub's client raises while `doing` into a Failure with the way out; `passing` goes through."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
+
+    try:
+        yield
+    except passing:
+        raise
+    except HFValidationError as error:
+        raise Failure(f"{doing}: {error}", "correct the name", EXIT_USAGE) from None
+    except OfflineModeIsEnabled:
+        raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it: this needs the network") from None
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        said = (error.server_message or str(error).splitlines()[0])[:300]
+        fix = HUB_FIXES.get(status, "the message is the Hub's own; if it is passing, run the same command again")
+        raise (Refused if 400 <= status < 500 else Failure)(f"{doing}: {status} {said}", fix) from None
+    except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
+        said = (str(error).splitlines() or [""])[0][:300]
+        raise Failure(
+            f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {said})",
+            "check the network and HF_ENDPOINT, then run the same command again: what arrived is not sent twice",
+        ) from None
+
+
+def sign_in(write: bool = True) -> tuple[Any, dict[str, Any]]:
+    """(client, whoami). Raises Failure without a token, or with one that only reads where it must `write`."""
+    os.environ.setdefault("HF_HUB_DISABLE_EXPERIMENTAL_WARNING", "1")  # read when the client is imported
+    from huggingface_hub import HfApi, get_token
+
+    token = get_token()
+    if not token:
+        raise Failure("no Hugging Face token", "`hf auth login`, or set HF_TOKEN to one with write permission")
+    os.environ["HF_TOKEN"] = token  # so that no message can show it
+    api = HfApi(token=token)
+    with on_hub("signing in"):
+        who = api.whoami()
+    if write and ((who.get("auth") or {}).get("accessToken") or {}).get("role") == "read":
+        raise Failure("the token only reads", "make one with role write: https://huggingface.co/settings/tokens")
+    return api, who
+
+
+def full_id(who: dict[str, Any], repo_id: str) -> str:
+    """`repo_id` with its namespace, the user's own by default. Raises Failure where this user may not write."""
+    namespace, _, name = repo_id.rpartition("/")
+    if not namespace or namespace.lower() == who["name"].lower():
+        return f"{who['name']}/{name}"
+    roles = {org["name"].lower(): org.get("roleInOrg") for org in who.get("orgs", [])}
+    if roles.get(namespace.lower(), "read") == "read":
+        known = ", ".join([who["name"], *(name for name, role in roles.items() if role != "read")])
+        raise Failure(f"{who['name']} may not write to {namespace!r}", f"name one of: {known}", EXIT_USAGE)
+    return repo_id
+
+
+# endregion skillpack:hub
+
+# region skillpack:jobs
+ACTIVE = ("SCHEDULING", "RUNNING")  # every other stage is an end: COMPLETED, ERROR, CANCELED, DELETED
+
+
+def stage_of(job) -> str:
+    return str(getattr(job.status.stage, "value", job.status.stage))
+
+
+def decisive(stages: list[str]) -> str:
+    """The stage of jobs that need each other: the worst that one of them is in."""
+    for stage in ("ERROR", "CANCELED", "DELETED", "RUNNING", "SCHEDULING"):
+        if stage in stages:
+            return stage
+    return "COMPLETED"
+
+
+def usd_of(seconds: float, usd_per_hour: float) -> float:
+    """Dollars for `seconds` since a job was made: starting and running are billed, by minutes begun."""
+    return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
+
+
+def money(usd: float) -> str:
+    """Dollars and cents, and more digits for sums below ten cents."""
+    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
+
+
+def clock(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def seconds_of(text: str) -> int:
+    """'90m', '2h', '1.5h', '3600' or '3600s' -> seconds; argparse shows what is raised."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]] if match else 0
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, or a number with s, m, h or d")
+    return int(seconds)
+
+
+# endregion skillpack:jobs
+
+# region skillpack:diagnosis
+LOG_LINES = 20_000  # kept of a log for the diagnosis
+# What a log says when a job fails, whatever ran in it: kind -> (what to look for, cause). The first that matches is
+# the cause, so the special stands before the general.
+SYMPTOMS = {
+    "oom": (
+        r"CUDA out of memory|OutOfMemoryError|MPS backend out of memory|can't allocate memory|Cannot allocate memory"
+        r"|^MemoryError|\bOOMKilled\b|std::bad_alloc|ArrayMemoryError|realloc of size \d+ failed"
+        r"|No available memory for the cache blocks",
+        "out of memory",
+    ),
+    "disk": (
+        r"No space left on device|GB free, the checkpoints and the model need|Errno 28|Disk quota exceeded",
+        "the disk is full",
+    ),
+    "columns": (
+        r"no row fits|Missing '.*column|KeyError: '(?:messages|prompt|completion|chosen|rejected|text)'"
+        r"|Column .* not in the dataset|no token carries loss|CastError|DatasetGenerationCastError|has no column",
+        "the rows do not have the columns that the script reads",
+    ),
+    "auth": (
+        r"GatedRepoError|Cannot access gated repo|RepositoryNotFoundError|\b40[13] Client Error|Invalid username or "
+        r"password|Invalid user token|LocalTokenNotFoundError|\bUnauthorized\b|DatasetNotFoundError|is not a local "
+        r"folder and is not a valid model identifier|Access to .* is restricted|no Hugging Face token",
+        "the job may not read or write something on the Hub: no token, an expired one, or one without the right",
+    ),
+    "import": (
+        r"ModuleNotFoundError|ImportError|No solution found when resolving|cannot import name|uv: .*not installed"
+        r"|undefined symbol|python\S*: No module named",  # not a library's remark on a package it does without
+        "a package is missing or does not fit the others",
+    ),
+    "hub": (
+        r"\b429 |Too Many Requests|\b50[0234] Server Error|ConnectionError|ConnectError|ReadTimeout|ConnectTimeout"
+        r"|Name or service not known|Temporary failure in name resolution|RemoteDisconnected|LocalEntryNotFoundError",
+        "the Hub could not be reached, or refused for a while",
+    ),
+    "command": (
+        r"exec: .*not found|command not found|exit code: (?:126|127)\b|error: unrecognized arguments|No such file or",
+        "the command, a file or an argument is not there",
+    ),
+    "killed": (
+        r"exit code: (?:137|-9)\b|exit code: 143\b|\bKilled\b",
+        "it was killed from outside: the machine ran out of main memory, or was taken away",
+    ),
+}
+
+
+def with_next(following: dict[str, str]) -> list[tuple[str, str, str, str]]:
+    """(kind, pattern, cause, next command) of each symptom that `following` has a next command for."""
+    return [(kind, *SYMPTOMS[kind], following[kind]) for kind in SYMPTOMS if kind in following]
+
+
+def diagnosed(lines: list[str], message: str | None, diagnoses: list[tuple], facts: dict) -> dict:
+    """{kind, cause, evidence, next} of a failed job. `facts` fill the {names} of the next command; `logs` is needed."""
+    said = [*lines, message or ""]
+    for kind, pattern, cause, following in diagnoses:
+        found = next((line for line in reversed(said) if re.search(pattern, line)), None)
+        if found is not None:
+            return {"kind": kind, "cause": cause, "evidence": found[:300], "next": following.format_map(facts)}
+    last = next((line for line in reversed(said) if re.search(r"error|exception", line, re.I)), message or "")
+    return {
+        "kind": "unknown",
+        "cause": "the log shows none of the known causes",
+        "evidence": last[:300],
+        "next": f"read the end of the log: {facts['logs']}",
+    }
+
+
+def timed_out(message: str | None, running: float | None, timeout: float | None) -> bool:
+    """Whether its timeout ended a job: it ran for so long, or its message says so."""
+    return bool((running and timeout and running >= timeout) or re.search(r"time(?:d )?out", message or "", re.I))
+
+
+# endregion skillpack:diagnosis
+
+# region skillpack:following
+import queue
+import threading
+import time
+from collections.abc import Iterable
+
+POLL_SECONDS = 3.0
+MOST_TROUBLE = 20  # looks in a row that may fail before following gives up
+
+
+def follow(
+    logs: dict[str, Iterable[str]], look: Callable[[], str], heard: Callable[[str, str], None],
+    shown: Callable[[str], None],
+) -> str:  # fmt: skip
+    """The stage that `look` gives at the end, whichever end it is.
+
+    `heard` gets (name, line) of each log as it comes, `shown` the stage, several times a second. A network that fails
+    for a while ends nothing: the jobs go on, and it looks again.
+    """
+    arrived: queue.Queue = queue.Queue()
+
+    def read(name: str, lines: Iterable[str]) -> None:
+        with contextlib.suppress(Exception):  # a log may break off; the stage is asked for by itself
+            for line in lines:
+                arrived.put((name, line))
+
+    readers = [threading.Thread(target=read, args=item, daemon=True) for item in logs.items()]
+    for reader in readers:
+        reader.start()
+    stage, asked, trouble = look(), time.monotonic(), 0
+    while stage in ACTIVE:
+        with contextlib.suppress(queue.Empty):
+            heard(*arrived.get(timeout=0.3))
+            while True:
+                heard(*arrived.get_nowait())
+        reading = any(reader.is_alive() for reader in readers)
+        if time.monotonic() - asked > (POLL_SECONDS if reading or not readers else 0.5):  # no more log: it is ending
+            asked = time.monotonic()
+            try:
+                stage, trouble = look(), 0
+            except Failure as failure:
+                trouble += 1
+                if trouble > MOST_TROUBLE:
+                    raise
+                log(f"warning: {failure.problem}; looking again")
+        shown(stage)
+    return stage
+
+
+def job_now(api, namespace: str, job_id: str):
+    """A job as it is now. Raises Failure that says where to look for the id."""
+    from huggingface_hub.errors import JobNotFoundError
+
+    try:
+        with on_hub("looking at the job", passing=(JobNotFoundError,)):
+            return api.inspect_job(job_id=job_id, namespace=namespace)
+    except JobNotFoundError:
+        fix = "check the id (`hf jobs ps -a`), and the namespace: give NAMESPACE/ID"
+        raise Failure(f"{namespace} has no job {job_id}", fix) from None
+
+
+def whole_log(api, job, namespace: str) -> list[str]:
+    """All lines of a job's log. Of an ended one it is followed: a plain read leaves out its last second."""
+    ended = stage_of(job) not in ACTIVE
+    with on_hub("reading the log"):
+        return list(api.fetch_job_logs(job_id=job.id, namespace=namespace, follow=ended))
+
+
+# endregion skillpack:following
+
 import datetime
 import math
-import queue
 import shlex
 import shutil
 import sqlite3
-import threading
-import time
 
 EXIT_RUNNING, EXIT_CANCELED = 5, 6
 STAGE_CODES = """  5    still scheduled or running
@@ -166,12 +429,9 @@ STAGE_CODES = """  5    still scheduled or running
 Here 0 says that the run completed and 1 that it failed; 2 and 3 that this script could not tell, 3 also for a run
 that only trackio knows and that has logged nothing for ten minutes.
 """
-ACTIVE = ("SCHEDULING", "RUNNING")
-POLL_SECONDS = 3.0
 BURST_SECONDS = 2.0  # a log that is followed starts with all that was said before
 ALERTS = 5  # the newest, that a person is shown
 SILENT_SECONDS = 600  # a local run that logged nothing for so long, and whose process is not known, is over
-LOG_LINES = 20_000  # kept for the diagnosis
 FETCHED = ("run.json", "log.jsonl", "baseline.json")
 NUMBER = r"'?(-?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf))'?"
 STEP_LINE = re.compile(r"\{'loss': " + NUMBER + r".*?'learning_rate': " + NUMBER)
@@ -180,49 +440,13 @@ SESSION = re.compile(r"^run \S+ in .*: loading rows$")
 RESUMED = re.compile(r"^resuming from checkpoint-(\d+)$")
 SCORING = re.compile(r"^scoring the (base|tuned) model")
 
-# What a log says when a run fails: (kind, what to look for, cause, next command). The first that matches is
-# the cause, so the special stands before the general. {plan}, {model}, {again} and {script} are filled in.
+# The training's own failures, then those of any job; {plan}, {model}, {again} and {script} are filled in.
 DIAGNOSES = [
     (
         "nan",
         r"the loss was not a number",
         "the loss was not a number: it diverged, or fp16 overflowed",
         "plan with a tenth of the rate: {replan} --learning-rate {rate}, then {again}",
-    ),
-    (
-        "oom",
-        r"CUDA out of memory|OutOfMemoryError|MPS backend out of memory|can't allocate memory|Cannot allocate memory"
-        r"|^MemoryError|\bOOMKilled\b|std::bad_alloc|ArrayMemoryError|realloc of size \d+ failed",
-        "out of memory",
-        "plan for less: {replan} --max-length {shorter}, or a flavor with more memory; then {again}",
-    ),
-    (
-        "disk",
-        r"No space left on device|GB free, the checkpoints and the model need|Errno 28|Disk quota exceeded",
-        "the disk is full",
-        "a flavor with more storage (`hf jobs hardware`), or LoRA, whose checkpoints are small: {replan} --lora",
-    ),
-    (
-        "columns",
-        r"no row fits|Missing '.*column|KeyError: '(?:messages|prompt|completion|chosen|rejected|text)'"
-        r"|Column .* not in the dataset|no token carries loss|CastError|DatasetGenerationCastError",
-        "the rows do not have the columns that the method trains on",
-        "see what the data has: python scripts/inspect_dataset.py {dataset} --model {model}, then {replan}",
-    ),
-    (
-        "auth",
-        r"GatedRepoError|Cannot access gated repo|RepositoryNotFoundError|\b40[13] Client Error|Invalid username or "
-        r"password|Invalid user token|LocalTokenNotFoundError|\bUnauthorized\b|DatasetNotFoundError|is not a local "
-        r"folder and is not a valid model identifier|Access to .* is restricted",
-        "the job may not read or write something on the Hub: no token, an expired one, or one without the right",
-        "`hf auth whoami`, then `hf auth login` with a token that may; {again} hands it to the job",
-    ),
-    (
-        "import",
-        r"ModuleNotFoundError|ImportError|No solution found when resolving|cannot import name|uv: .*not installed"
-        r"|undefined symbol|python\S*: No module named",  # not a library's remark on a package it does without
-        "a package is missing or does not fit the others",
-        "use the training script as the skill has it (its header names tested versions); then {again}",
     ),
     (
         "checkpoint",
@@ -237,13 +461,6 @@ DIAGNOSES = [
         "plan again: {replan}, then {again}",
     ),
     (
-        "hub",
-        r"\b429 |Too Many Requests|\b50[0234] Server Error|ConnectionError|ConnectError|ReadTimeout|ConnectTimeout"
-        r"|Name or service not known|Temporary failure in name resolution|RemoteDisconnected|LocalEntryNotFoundError",
-        "the Hub could not be reached, or refused for a while",
-        "{again}: it continues from the last checkpoint",
-    ),
-    (
         "deadline",
         r"stopped by the deadline",
         "the plan's own deadline stopped it, with a checkpoint",
@@ -255,12 +472,19 @@ DIAGNOSES = [
         "it was stopped from outside (preempted, canceled or interrupted), with a checkpoint",
         "{again}: it continues from the checkpoint",
     ),
-    (
-        "killed",
-        r"exit code: (?:137|-9)\b|exit code: 143\b|\bKilled\b",
-        "it was killed from outside: the machine ran out of main memory, or was taken away",
-        "{again}: it continues from the last checkpoint; killed twice at the same place means memory: {replan} "
-        "--max-length {shorter}",
+    *with_next(
+        {
+            "oom": "plan for less: {replan} --max-length {shorter}, or a flavor with more memory; then {again}",
+            "disk": "a flavor with more storage (`hf jobs hardware`), or LoRA, whose checkpoints are small: {replan} "
+            "--lora",
+            "columns": "see what the data has: python scripts/inspect_dataset.py {dataset} --model {model}, then "
+            "{replan}",
+            "auth": "`hf auth whoami`, then `hf auth login` with a token that may; {again} hands it to the job",
+            "import": "use the training script as the skill has it (its header names tested versions); then {again}",
+            "hub": "{again}: it continues from the last checkpoint",
+            "killed": "{again}: it continues from the last checkpoint; killed twice at the same place means memory: "
+            "{replan} --max-length {shorter}",
+        }
     ),
 ]
 
@@ -393,8 +617,7 @@ def dashboard(database: Path) -> str:
 
 def diagnose(progress: Progress, message: str | None, facts: dict) -> dict:
     """{kind, cause, evidence, next} of a run that failed, from the end of its log and the job's message."""
-    late = facts["running"] and facts["timeout"] and facts["running"] >= facts["timeout"]
-    if late or re.search(r"time(?:d )?out", message or "", re.I):
+    if timed_out(message, facts["running"], facts["timeout"]):
         after = f" after {clock(facts['running'])}" if facts["running"] else ""
         return {
             "kind": "timeout",
@@ -403,18 +626,7 @@ def diagnose(progress: Progress, message: str | None, facts: dict) -> dict:
             "next": f"{facts['again']} --timeout {facts['longer']}"
             + (": it continues from the last checkpoint" if progress.step else ": no step was trained yet"),
         }
-    lines = [*session(progress.lines), message or ""]
-    for kind, pattern, cause, following in DIAGNOSES:
-        found = next((line for line in reversed(lines) if re.search(pattern, line)), None)
-        if found is not None:
-            return {"kind": kind, "cause": cause, "evidence": found[:300], "next": following.format_map(facts)}
-    last = next((line for line in reversed(lines) if re.search(r"error|exception", line, re.I)), message or "")
-    return {
-        "kind": "unknown",
-        "cause": "the log shows none of the known causes",
-        "evidence": last[:300],
-        "next": f"read the end of the log: {facts['logs']}",
-    }
+    return diagnosed(session(progress.lines), message, DIAGNOSES, facts)
 
 
 def session(lines: list[str]) -> list[str]:
@@ -454,30 +666,6 @@ def facts_of(submission: dict | None, plan: dict | None, job, script: str | None
     }
 
 
-@contextlib.contextmanager
-def hub_errors(doing: str):
-    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
-
-    try:
-        yield
-    except HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else 0
-        fix = {
-            401: "the token is missing, wrong or expired: `hf auth login`, or set HF_TOKEN",
-            403: "the token may not read this namespace's jobs",
-            404: "check the id (`hf jobs ps -a`), and the namespace with NAMESPACE/ID",
-        }.get(status, "run the same command again in a minute: the job itself goes on")
-        said = (error.server_message or str(error).splitlines()[0])[:300]
-        raise Failure(f"{doing}: {status} {said}", fix) from None
-    except OfflineModeIsEnabled:
-        raise Failure(f"{doing}: HF_HUB_OFFLINE is set", "unset it") from None
-    except (HTTPError, OSError) as error:
-        raise Failure(
-            f"{doing}: the Hub cannot be reached ({type(error).__name__}: {error})",
-            "check the network and HF_ENDPOINT; the job itself goes on",
-        ) from None
-
-
 class Watched:
     """A run on Jobs, seen through its jobs: of several nodes, the first has the log and any can fail."""
 
@@ -490,27 +678,21 @@ class Watched:
 
     def look(self) -> str:
         """The stage of the run: of its nodes' stages the one that decides."""
-        with hub_errors("looking at the job"):
-            self.jobs = [self.api.inspect_job(job_id=job, namespace=self.namespace) for job in self.ids]
-            if self.price is None:
+        self.jobs = [job_now(self.api, self.namespace, job) for job in self.ids]
+        if self.price is None:
+            with on_hub("reading the prices"):
                 prices = {flavor.name: flavor.unit_cost_usd * 60 for flavor in self.api.list_jobs_hardware()}
-                self.price = sum(prices.get(job.flavor, 0.0) for job in self.jobs)
-        stages = [str(getattr(job.status.stage, "value", job.status.stage)) for job in self.jobs]
-        for decisive in ("ERROR", "CANCELED", "DELETED", "RUNNING", "SCHEDULING"):
-            if decisive in stages:
-                return decisive
-        return "COMPLETED"
+            self.price = sum(prices.get(job.flavor, 0.0) for job in self.jobs)
+        return decisive([stage_of(job) for job in self.jobs])
 
     def deciding(self):
         """The job that failed, or the first node's."""
-        return next((job for job in self.jobs if job.status.stage == "ERROR"), self.jobs[0])
+        return next((job for job in self.jobs if stage_of(job) == "ERROR"), self.jobs[0])
 
     def log(self, progress: Progress, job) -> None:
-        """Feeds the whole log of a job. Of an ended one it is followed: a plain read leaves out its last second."""
-        ended = job.status.stage not in ACTIVE
-        with hub_errors("reading the log"):
-            for line in self.api.fetch_job_logs(job_id=job.id, namespace=self.namespace, follow=ended):
-                progress.feed(line)
+        """Feeds the whole log of a job."""
+        for line in whole_log(self.api, job, self.namespace):
+            progress.feed(line)
 
     def seconds(self) -> tuple[float, float | None]:
         """(since the job was made, of which running) of the longest node."""
@@ -520,8 +702,7 @@ class Watched:
 
     def cost(self) -> float:
         """Dollars until now, by minutes begun, as they are billed."""
-        minutes = -(-max(1, self.seconds()[0]) // 60)
-        return round(minutes / 60 * (self.price or 0.0), 4)
+        return usd_of(self.seconds()[0], self.price or 0.0)
 
     def bucket_text(self, name: str) -> str | None:
         """A file of the run's folder in the bucket, or None when it is not there."""
@@ -533,7 +714,7 @@ class Watched:
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / name
             try:
-                with hub_errors(f"reading {name} from the bucket"), contextlib.suppress(EntryNotFoundError):
+                with on_hub(f"reading {name} from the bucket"), contextlib.suppress(EntryNotFoundError):
                     self.api.download_bucket_files(
                         self.submission["bucket"], [(source, target)], raise_on_missing_files=True
                     )
@@ -548,7 +729,7 @@ class Watched:
         bucket, prefix = self.submission["bucket"], f"{self.submission['bucket_folder']}/trackio/"
         with tempfile.TemporaryDirectory() as folder:
             try:
-                with hub_errors("reading trackio from the bucket"):
+                with on_hub("reading trackio from the bucket"):
                     files = [
                         (entry, Path(folder) / Path(entry.path).name)
                         for entry in self.api.list_bucket_tree(bucket, prefix, recursive=True)
@@ -576,7 +757,7 @@ class Watched:
         """Brings the run's files, and its model if asked, from the bucket into `folder`; the names."""
         submission = self.submission or {}
         prefix = submission["bucket_folder"] + "/"
-        with hub_errors("listing the run's files"):
+        with on_hub("listing the run's files"):
             entries = list(self.api.list_bucket_tree(submission["bucket"], prefix, recursive=True))
         wanted = []
         for entry in entries:
@@ -590,7 +771,7 @@ class Watched:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
         # run.json last: where it stands, all that it speaks of does too.
         wanted.sort(key=lambda item: item[1] == "run.json")
-        with hub_errors("fetching the run's files"):
+        with on_hub("fetching the run's files"):
             self.api.download_bucket_files(submission["bucket"], [(entry, folder / name) for entry, name in wanted])
         for entry, name in wanted:
             if (folder / name).stat().st_size != entry.size:
@@ -602,17 +783,6 @@ def plan_of(submission: dict | None) -> dict | None:
     """The plan of a submission, when it still lies where it was."""
     path = Path(submission["plan"]) if submission and submission.get("plan") else None
     return read_artifact(path, "plan") if path and path.is_file() else None
-
-
-def money(usd: float) -> str:
-    """Dollars and cents, and more digits for sums below ten cents."""
-    return f"${usd:.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
-
-
-def clock(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 WORDS = {
@@ -678,7 +848,7 @@ def status_of_job(watched: Watched, stage: str, progress: Progress) -> dict:
     facts = facts_of(submission, watched.prepared, job, None)
     if stage == "ERROR":
         status["diagnosis"] = diagnose(progress, job.status.message, facts)
-        left = [other for other in watched.jobs if other.status.stage in ACTIVE]
+        left = [other for other in watched.jobs if stage_of(other) in ACTIVE]
         status["next"] += [f"hf jobs cancel {watched.namespace}/{other.id}" for other in left]
     elif stage in ("CANCELED", "DELETED"):
         status["next"].append(f"{facts['again']}: it continues from the last checkpoint, if there is one")
@@ -724,31 +894,14 @@ def watch_job(watched: Watched, follow: bool) -> dict:
 
 def follow_job(watched: Watched, progress: Progress) -> str:
     """Follows log and stage until the run has ended; any stage that ends it ends this."""
-    arrived: queue.Queue = queue.Queue()
+    shown = 0
 
-    def stream() -> None:
-        with contextlib.suppress(Exception):
-            for line in watched.api.fetch_job_logs(job_id=watched.ids[0], namespace=watched.namespace, follow=True):
-                arrived.put(line)
-
-    reader = threading.Thread(target=stream, daemon=True)
-    reader.start()
-    stage, asked, trouble, shown = watched.look(), time.monotonic(), 0, 0
-    while stage in ACTIVE:
-        with contextlib.suppress(queue.Empty):
-            progress.feed(arrived.get(timeout=0.3))
-            while True:
-                progress.feed(arrived.get_nowait())
-        if time.monotonic() - asked > (POLL_SECONDS if reader.is_alive() else 0.5):  # no more log: it is ending
-            asked = time.monotonic()
-            try:
-                stage, trouble = watched.look(), 0
-            except Failure as failure:
-                trouble += 1
-                if trouble > 20:
-                    raise
-                log(f"warning: {failure.problem}; looking again")
+    def draw_once(stage: str) -> None:
+        nonlocal shown
         shown = draw(watched, stage, progress, shown)
+
+    lines = watched.api.fetch_job_logs(job_id=watched.ids[0], namespace=watched.namespace, follow=True)
+    stage = follow({"log": lines}, watched.look, lambda _, line: progress.feed(line), draw_once)
     if sys.stderr.isatty():
         print(file=sys.stderr)
     return stage
@@ -872,16 +1025,6 @@ def target(name: str) -> tuple[Path | None, dict | None, str | None, str | None]
     return None, None, job, namespace.rpartition("/")[2] or None
 
 
-def sign_in():
-    from huggingface_hub import HfApi, get_token
-
-    token = get_token()
-    if not token:
-        raise Failure("no Hugging Face token", "`hf auth login`, or set HF_TOKEN")
-    os.environ["HF_TOKEN"] = token  # so that no message can show it
-    return HfApi(token=token)
-
-
 def record_job(folder: Path, watched: Watched) -> None:
     """Writes into run.json which job made it and what that cost, for the report."""
     document = read_artifact(folder / "run.json", "run")
@@ -917,11 +1060,9 @@ def main(argv: list[str]) -> int:
                 f"python scripts/submit_run.py --plan {submission['plan']} --yes: it finds the job, or makes it",
                 EXIT_USAGE,
             )
-        api = sign_in()
+        api, who = sign_in(write=False)
         if submission is None:
-            with hub_errors("signing in"):
-                namespace = args.namespace or namespace or api.whoami()["name"]
-            watched = Watched(api, namespace, [job], None)
+            watched = Watched(api, args.namespace or namespace or who["name"], [job], None)
         else:
             ids = [each["id"] for each in submission["jobs"]]
             watched = Watched(api, submission["namespace"], ids, submission)

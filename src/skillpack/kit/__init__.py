@@ -7,7 +7,8 @@ copies it between the same marker lines of each script:
     # region skillpack:script      JSON out, logs, exit codes, redaction, atomic files, artefacts
     # endregion skillpack:script
 
-A region is the text between the markers of `kit/<region>.py`, which is an ordinary module with tests.
+A region is the text between the markers of `kit/<region>.py`, which is an ordinary module with tests. Tables that
+several skills carry (prices of Jobs) lie in `kit/assets/`, and `skillpack sync` copies them over those of their name.
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ def source_regions(folder: Path = Path(__file__).parent) -> dict[str, str]:
 def scripts(root: Path) -> Iterator[Path]:
     """Every bundled script below `root`, a folder of skills or one skill's folder, and what grades its evals."""
     yield from sorted([*root.glob("**/scripts/*.py"), *root.glob("**/evals/*.py")])
+
+
+def tables(root: Path) -> Iterator[tuple[Path, Path]]:
+    """(asset, its source in this package) of every table that skills below `root` carry a copy of."""
+    for source in sorted((Path(__file__).parent / "assets").iterdir()):
+        yield from ((path, source) for path in sorted(root.glob(f"**/assets/{source.name}")))
 
 
 def synced(text: str, regions: dict[str, str], where: str) -> str:
