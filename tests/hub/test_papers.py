@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import xml.etree.ElementTree as etree
 from datetime import date
 from typing import Any
 
@@ -70,9 +71,10 @@ def test_search_and_daily_papers_list_it(hub: LocalHub, paper: str) -> None:
     assert paper in hub.run("hf", "papers", "search", paper).stdout
 
 
-def test_links_need_a_claimed_author(hub: LocalHub, paper: str) -> None:
+def test_links_are_set_by_the_submitter_or_a_claimed_author(hub: LocalHub, paper: str) -> None:
     links = {"githubRepo": "https://github.com/acme/attention", "projectPage": "https://example.org"}
-    assert post(hub, f"/api/papers/{paper}/links", links).status_code == 403
+    other = hub.add_token("reader")
+    assert post(hub, f"/api/papers/{paper}/links", links, token=other).status_code == 403
     raw = httpx2.get(f"{hub.url}/api/papers/{paper}").json()
     claim = {"paperId": paper, "claimAuthorId": raw["authors"][0]["_id"]}
     assert post(hub, "/api/settings/papers/claim", {**claim, "claimAuthorId": "nobody"}).status_code == 404
@@ -104,3 +106,19 @@ def test_an_unknown_paper_is_not_found(hub: LocalHub) -> None:
     with pytest.raises(HfHubHTTPError) as caught:
         hub.api().paper_info("0000.00000")
     assert caught.value.response.status_code == 404
+
+
+def test_a_recorded_paper_is_served_as_arxiv_serves_it(hub: LocalHub, paper: str) -> None:
+    def ask(paper_id: str) -> str:
+        return httpx2.get(f"{hub.url}/api/arxiv/api/query", params={"id_list": paper_id}).text
+
+    atom = "{http://www.w3.org/2005/Atom}"
+    entry = etree.fromstring(ask(f"{paper}v2").encode()).find(f"{atom}entry")
+    assert entry is not None and entry.findtext(f"{atom}title") == f"Attention <b>revisited</b> {paper}"
+    assert [each.text for each in entry.iter(f"{atom}name")] == ["Ada Byron", "C. Babbage"]
+    assert entry.findtext(f"{atom}published", "").startswith("2026-01-02")
+    (hub.root / "arxiv/hep-th").mkdir(exist_ok=True)
+    (hub.root / "arxiv/hep-th/9901001.json").write_text(json.dumps({"title": "Old", "category": "hep-th"}))
+    assert 'term="hep-th"' in ask("hep-th/9901001")
+    assert etree.fromstring(ask(new_id()).encode()).find(f"{atom}entry") is None
+    assert "/api/errors" in ask("../../hub.db")

@@ -162,22 +162,30 @@ from typing import Any
 
 HUB_FIXES = {
     401: "the token is missing, wrong, expired or revoked: `hf auth login`, or set HF_TOKEN",
+    402: "the namespace has no credit: add some at https://huggingface.co/settings/billing, or give --namespace of an "
+    "organization that pays",
     403: "the token may not do this: make one with write permission, or name another namespace",
     404: "check the name, and that the token may read it",
     409: "somebody else wrote at the same time: run the same command again",
     412: "somebody else wrote at the same time: run the same command again",
-    429: "a rate limit: wait a few minutes, and run the same command again",
+    429: "a quota or rate limit: wait a few minutes, and run the same command again",
 }
 
 
+class Refused(Failure):
+    """The Hub answered, and said no: nothing was made or changed."""
+
+
 @contextlib.contextmanager
-def on_hub(doing: str) -> Iterator[None]:
-    """Turns what the Hub's client raises while `doing` into a Failure with the way out."""
+def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turns what the Hub's client raises while `doing` into a Failure with the way out; `passing` goes through."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
 
     try:
         yield
+    except passing:
+        raise
     except HFValidationError as error:
         raise Failure(f"{doing}: {error}", "correct the name", EXIT_USAGE) from None
     except OfflineModeIsEnabled:
@@ -186,7 +194,7 @@ def on_hub(doing: str) -> Iterator[None]:
         status = error.response.status_code if error.response is not None else 0
         said = (error.server_message or str(error).splitlines()[0])[:300]
         fix = HUB_FIXES.get(status, "the message is the Hub's own; if it is passing, run the same command again")
-        raise Failure(f"{doing}: {status} {said}", fix) from None
+        raise (Refused if 400 <= status < 500 else Failure)(f"{doing}: {status} {said}", fix) from None
     except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
         said = (str(error).splitlines() or [""])[0][:300]
         raise Failure(
@@ -195,8 +203,9 @@ def on_hub(doing: str) -> Iterator[None]:
         ) from None
 
 
-def sign_in() -> tuple[Any, dict[str, Any]]:
-    """(client, whoami). Raises Failure without a token, or with one that only reads."""
+def sign_in(write: bool = True) -> tuple[Any, dict[str, Any]]:
+    """(client, whoami). Raises Failure without a token, or with one that only reads where it must `write`."""
+    os.environ.setdefault("HF_HUB_DISABLE_EXPERIMENTAL_WARNING", "1")  # read when the client is imported
     from huggingface_hub import HfApi, get_token
 
     token = get_token()
@@ -206,7 +215,7 @@ def sign_in() -> tuple[Any, dict[str, Any]]:
     api = HfApi(token=token)
     with on_hub("signing in"):
         who = api.whoami()
-    if ((who.get("auth") or {}).get("accessToken") or {}).get("role") == "read":
+    if write and ((who.get("auth") or {}).get("accessToken") or {}).get("role") == "read":
         raise Failure("the token only reads", "make one with role write: https://huggingface.co/settings/tokens")
     return api, who
 
@@ -225,7 +234,66 @@ def full_id(who: dict[str, Any], repo_id: str) -> str:
 
 # endregion skillpack:hub
 
+# region skillpack:card
 import difflib
+from pathlib import Path
+from typing import Any
+
+
+def read_file(api: Any, repo: str, path: str, revision: str, repo_type: str = "model") -> str | None:
+    """A text file with its own line ends; None where there is none."""
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    with on_hub(f"reading {path} of {repo}"):
+        try:
+            file = Path(api.hf_hub_download(repo, path, revision=revision, repo_type=repo_type))
+        except RemoteEntryNotFoundError:
+            return None
+    try:
+        return file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Failure(f"{path} of {repo} is not UTF-8: {error}", "mend the file first", EXIT_USAGE) from None
+
+
+def diff_of(path: str, before: str, after: str) -> str:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{path}", f"b/{path}", lineterm="")
+    return "\n".join(lines)
+
+
+def open_proposals(api: Any, repo: str, title: str, repo_type: str = "model") -> list[int]:
+    """Numbers of the open pull requests whose title begins with `title`: those that this script opened."""
+    with on_hub(f"listing the pull requests of {repo}"):
+        found = api.get_repo_discussions(
+            repo, repo_type=repo_type, discussion_type="pull_request", discussion_status="open"
+        )
+        return [each.num for each in found if each.title.startswith(title)]
+
+
+def proposal_url(api: Any, repo: str, number: int, repo_type: str = "model") -> str:
+    folder = "" if repo_type == "model" else f"{repo_type}s/"
+    return f"{api.endpoint}/{folder}{repo}/discussions/{number}"
+
+
+def commit_file(
+    api: Any, repo: str, path: str, text: str, head: str, title: str, about: str, direct: bool, repo_type: str = "model"
+) -> dict[str, str | None]:
+    """One commit on top of `head`, the commit that was read, verified: {pull_request, commit}, addresses.
+
+    A pull request unless `direct`. Raises Failure, also where somebody else wrote in between.
+    """
+    from huggingface_hub import CommitOperationAdd
+
+    with on_hub(f"publishing to {repo}"):
+        made = api.create_commit(
+            repo, [CommitOperationAdd(path, text.encode())], commit_message=title, commit_description=about,
+            create_pr=not direct, parent_commit=head, repo_type=repo_type,
+        )  # fmt: skip
+    if read_file(api, repo, path, made.oid, repo_type) != text:
+        raise Failure(f"{repo} does not hold what was sent", "look at its history, then run the same command again")
+    return {"pull_request": made.pr_url, "commit": made.commit_url}
+
+
+# endregion skillpack:card
 
 TITLE = "Add evaluation results"  # of pull requests: by it, open ones are found again
 METRICS = {"acc": "accuracy"}  # lm-eval's name -> the Hub's
@@ -264,7 +332,8 @@ def main(argv: list[str]) -> int:
         where = "the branch main of" if args.direct else "a pull request to"
         raise Failure(f"this would add {len(added)} results by {where} {repo}", "read the diff, then run it again "
                       "with --yes", EXIT_UNCONFIRMED)  # fmt: skip
-    document |= commit(api, repo, head, path, after, added, args)
+    about = "\n".join(f"- {described(claim)}" for claim in added)
+    document |= commit_file(api, repo, path, after, head, title_of(added), about, args.direct)
     return told(document, f"published: {document['pull_request'] or document['commit']}", args)
 
 
@@ -423,21 +492,6 @@ def edited_card(text: str, repo: str, claims: list[dict], overwrite: bool) -> tu
         rest = newline + body if body else f"{newline}# {repo.partition('/')[2]}{newline}"
         return f"{mark}---{newline}{changed}---{newline}{rest}", new
     return mark + body[:start] + changed + body[start + len(header) :], new
-
-
-def read_file(api, repo: str, path: str, revision: str, repo_type: str = "model") -> str | None:
-    """A text file with its own line ends; None where there is none."""
-    from huggingface_hub.errors import RemoteEntryNotFoundError
-
-    with on_hub(f"reading {path} of {repo}"):
-        try:
-            file = Path(api.hf_hub_download(repo, path, revision=revision, repo_type=repo_type))
-        except RemoteEntryNotFoundError:
-            return None
-    try:
-        return file.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Failure(f"{path} of {repo} is not UTF-8: {error}", "mend the file first", EXIT_USAGE) from None
 
 
 def header_of(body: str) -> tuple[int | None, str]:
@@ -615,40 +669,20 @@ def eval_results_change(api, repo: str, revision: str, claims: list[dict], args)
 
 def open_proposal(api, repo: str, claims: list[dict], change, args) -> str | None:
     """The address of an open pull request of this script's that holds all of the claims already."""
-    with on_hub(f"listing the pull requests of {repo}"):
-        found = [each for each in api.get_repo_discussions(repo, discussion_type="pull_request",
-                 discussion_status="open") if each.title.startswith(TITLE)]  # fmt: skip
-    for each in found:
+    for number in open_proposals(api, repo, TITLE):
         try:
-            *_, new = change(api, repo, f"refs/pr/{each.num}", claims, args)
+            *_, new = change(api, repo, f"refs/pr/{number}", claims, args)
         except Failure as failure:
             if failure.code != EXIT_USAGE:
                 raise
             continue  # it proposes another value, or cannot be read: it is not this proposal
         if not new:
-            return f"{api.endpoint}/{repo}/discussions/{each.num}"
+            return proposal_url(api, repo, number)
     return None
 
 
-def commit(api, repo: str, head: str, path: str, text: str, added: list[dict], args) -> dict:
-    """One commit on top of what was read, verified: {pull_request, commit}."""
-    from huggingface_hub import CommitOperationAdd
-
-    names = sorted({claim["name"] for claim in added})
-    title = f"{TITLE}: {', '.join(names)}"[:100]
-    with on_hub(f"publishing to {repo}"):
-        made = api.create_commit(
-            repo, [CommitOperationAdd(path, text.encode())], commit_message=title, create_pr=not args.direct,
-            commit_description="\n".join(f"- {described(claim)}" for claim in added), parent_commit=head,
-        )  # fmt: skip
-    if read_file(api, repo, path, made.oid) != text:
-        raise Failure(f"{repo} does not hold what was sent", "look at its history, then run the same command again")
-    return {"pull_request": made.pr_url, "commit": made.commit_url}
-
-
-def diff_of(path: str, before: str, after: str) -> str:
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{path}", f"b/{path}", lineterm="")
-    return "\n".join(lines)
+def title_of(added: list[dict]) -> str:
+    return f"{TITLE}: {', '.join(sorted({claim['name'] for claim in added}))}"[:100]
 
 
 if __name__ == "__main__":

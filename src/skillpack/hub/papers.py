@@ -1,7 +1,8 @@
 """Papers: index, read, search, links, authorship, daily papers.
 
 Metadata of a paper comes from the request that indexes it, or from a file placed at `arxiv/<id>.json` under the
-Hub's root; nothing is fetched. A claim of authorship is confirmed at once: there is no one to review it.
+Hub's root; nothing is fetched. Those files are served as arXiv's own API serves its papers, too, below `/api/arxiv`. A
+claim of authorship is confirmed at once: there is no one to review it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import time
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -215,7 +217,8 @@ def _links(hub: Hub, request: Request, body: Any) -> Any:
     user = auth.signed_in(request)
     auth.require(request, user.name)
     paper = find(hub, request.path_params["paper"])
-    if user.name.lower() not in _authors_names(paper):
+    submitter = paper["submittedOnDailyBy"]["user"].lower()
+    if user.name.lower() not in (*_authors_names(paper), submitter):
         raise forbidden("You are not allowed to update this paper: claim authorship first")
     for name in ("githubRepo", "projectPage", "organizationId"):
         if name not in body:
@@ -266,6 +269,47 @@ def _markdown(hub: Hub, request: Request, body: Any) -> Any:
     return Response(text, media_type="text/markdown; charset=utf-8")
 
 
+ATOM = """<?xml version="1.0" encoding="UTF-8"?>
+<feed xmlns="http://www.w3.org/2005/Atom" xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/">
+  <title type="html">ArXiv Query: id_list={id}</title>
+  <opensearch:totalResults>{count}</opensearch:totalResults>
+{entries}</feed>
+"""
+
+
+def _arxiv(hub: Hub, request: Request, body: Any) -> Any:
+    """What arXiv's API answers to one identifier, from `arxiv/<id>.json`; an unknown one is a feed without entries."""
+    asked = request.query_params.get("id_list", "")
+    modern = re.fullmatch(r"(\d{4}\.\d{4,5})(?:v\d+)?", asked)
+    legacy = re.fullmatch(r"([a-z-]+)(?:\.[A-Z]{2})?(/\d{7})(?:v\d+)?", asked)
+    if not modern and not legacy:
+        error = f"incorrect id format for {escape(asked)}"
+        entry = (
+            f"<id>http://arxiv.org/api/errors#incorrect_id_format</id><title>Error</title><summary>{error}</summary>"
+        )
+        return _atom(asked, [f"  <entry>{entry}</entry>\n"])
+    paper_id = modern[1] if modern else "".join(legacy.groups()) if legacy else ""
+    recorded = hub.root / "arxiv" / f"{paper_id}.json"
+    if not recorded.is_file():
+        return _atom(asked, [])
+    source = json.loads(recorded.read_text("utf-8"))
+    paper = _metadata(hub, paper_id, {})
+    authors = "".join(f"    <author><name>{escape(author['name'])}</name></author>\n" for author in paper["authors"])
+    category = (
+        f'    <arxiv:primary_category xmlns:arxiv="http://arxiv.org/schemas/atom" term="{source["category"]}"/>\n'
+    )
+    return _atom(asked, [
+        f"  <entry>\n    <id>http://arxiv.org/abs/{paper_id}v1</id>\n    <title>{escape(paper['title'])}</title>\n"
+        f"    <published>{paper['publishedAt']}</published>\n    <summary>{escape(paper['summary'])}</summary>\n"
+        f"{authors}{category if source.get('category') else ''}  </entry>\n"
+    ])  # fmt: skip
+
+
+def _atom(asked: str, entries: list[str]) -> Response:
+    text = ATOM.format(id=escape(asked), count=len(entries), entries="".join(entries))
+    return Response(text, media_type="application/atom+xml; charset=utf-8")
+
+
 def routes(hub: Hub) -> list[BaseRoute]:
     return [
         endpoint("/api/papers/index", _index, "POST"),
@@ -275,4 +319,5 @@ def routes(hub: Hub) -> list[BaseRoute]:
         endpoint("/api/settings/papers/claim", _claim, "POST"),
         endpoint("/api/daily_papers", _daily),
         endpoint("/papers/{paper:rev}.md", _markdown),
+        endpoint("/api/arxiv/api/query", _arxiv),
     ]
