@@ -248,6 +248,21 @@ class Desk:
             found = self.api.hf_hub_download(repo, path, repo_type=kind, revision=revision, cache_dir=cache)
             return Path(found).read_bytes()
 
+    def dataset(self, name: str, split: str = "train", config: str | None = None) -> list[dict[str, Any]]:
+        """The rows of a dataset as its page shows them, whatever its files are; [] where there are none."""
+        repo = self.repo(name)
+        if self.info("dataset", repo) is None:
+            return []
+        splits = self._get(f"/datasets-server/splits?dataset={repo}").get("splits", [])
+        configs = [each["config"] for each in splits if each["split"] == split and config in (None, each["config"])]
+        if not configs:
+            return []
+        page = f"/datasets-server/rows?dataset={repo}&config={configs[0]}&split={split}&length=100&offset="
+        rows: list[dict[str, Any]] = []
+        while found := self._get(f"{page}{len(rows)}").get("rows"):
+            rows += [each["row"] for each in found]
+        return rows
+
     def jobs(self) -> list[dict[str, Any]]:
         """The user's jobs since the setup, oldest first, as the API gives them.
 
@@ -258,12 +273,15 @@ class Desk:
         return [job for job in reversed(self._every_job()) if job["id"] not in known]
 
     def _every_job(self) -> list[dict[str, Any]]:
-        from huggingface_hub import get_session
-
-        answer = get_session().get(f"{self.api.endpoint}/api/jobs/{self.user}", headers=self.api._build_hf_headers())
-        answer.raise_for_status()
-        found: list[dict[str, Any]] = answer.json()
+        found: list[dict[str, Any]] = self._get(f"/api/jobs/{self.user}")
         return found
+
+    def _get(self, path: str) -> Any:
+        from huggingface_hub import get_session, get_token
+
+        answer = get_session().get(self.api.endpoint + path, headers={"Authorization": f"Bearer {get_token()}"})
+        answer.raise_for_status()
+        return answer.json()
 
     def clear(self) -> None:
         """Deletes what the user has on the local Hub and cancels what runs: each task starts from nothing."""
@@ -418,6 +436,8 @@ def main(argv: list[str]) -> int:
     args = cli.parse_args(argv)
     evals = json.loads((Path(__file__).resolve().parent / "evals.json").read_text("utf-8"))["evals"]
     expectations: dict[str, list[str]] = {str(each["id"]): each["expectations"] for each in evals}
+    if apart := [each["id"] for each in evals if each.get("assertions") != each["expectations"]]:
+        raise Failure(f"evals.json: assertions and expectations of {apart[0]} differ", "write both alike", EXIT_USAGE)
     tasks = {str(kind.id): kind() for kind in Task.__subclasses__()}
     if tasks.keys() != expectations.keys():
         differ = ", ".join(sorted(tasks.keys() ^ expectations.keys()))
