@@ -286,13 +286,13 @@ def open_database(database: Path) -> Iterator[sqlite3.Connection]:
     with contextlib.ExitStack() as stack:
         try:
             connection = stack.enter_context(contextlib.closing(sqlite3.connect(database, timeout=30)))
-            connection.execute("SELECT 1 FROM metrics LIMIT 1")
-        except sqlite3.OperationalError:
-            copy = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            for path in database.parent.glob(f"{database.name}*"):
-                shutil.copy(path, copy)
-            connection = stack.enter_context(contextlib.closing(sqlite3.connect(copy / database.name)))
-        try:
+            try:
+                connection.execute("SELECT 1 FROM metrics LIMIT 1")
+            except sqlite3.OperationalError:
+                copy = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                for path in database.parent.glob(f"{database.name}*"):
+                    shutil.copy(path, copy)
+                connection = stack.enter_context(contextlib.closing(sqlite3.connect(copy / database.name)))
             connection.execute(
                 "CREATE TEMP VIEW points AS SELECT m.run_name AS run, m.run_id, m.step, m.timestamp AS time, "
                 "e.key AS metric, CASE e.atom WHEN 'NaN' THEN NULL WHEN 'Infinity' THEN 9e999 "
@@ -301,10 +301,10 @@ def open_database(database: Path) -> Iterator[sqlite3.Connection]:
                 "WHERE e.type IN ('integer', 'real') OR e.atom IN ('NaN', 'Infinity', '-Infinity')"
             )
             connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT 1 FROM metrics LIMIT 1")
+            connection.execute("SELECT run_id FROM metrics LIMIT 1")
             yield connection
         except sqlite3.DatabaseError as error:
-            raise Failure(f"{database}: {error}", "is it a database of trackio 0.43, and whole?") from None
+            raise Failure(f"{database}: {error}", "is it a database of trackio, and whole?") from None
 
 
 def numbers(text: str | bytes) -> dict[str, float]:
@@ -440,7 +440,10 @@ DEFAULT = [
 
 
 def read_run(connection: sqlite3.Connection, run: dict) -> dict[str, list]:
-    """Metric -> its points [(step, seconds since 1970, value)] in the order of logging; the step is the trainer's own where it was logged. "" holds every row, with value 0."""
+    """Metric -> its points [(step, seconds since 1970, value)] in the order of logging.
+
+    The step is the trainer's own where it was logged. The metric "" holds every row, with value 0.
+    """
     found: dict[str, list] = {"": []}
     query = "SELECT step, timestamp, metrics FROM metrics WHERE run_id = ? ORDER BY id"
     for step, stamp, text in connection.execute(query, (run["id"],)):
@@ -470,28 +473,20 @@ def not_finite(rule: dict, name: str, points: list) -> tuple | None:
 
 
 def divergence(rule: dict, name: str, points: list) -> tuple | None:
-    """The median of the last `points` is worse than the best such median before, by `factor` of its distance.
+    """The median of the last `points` is `factor` times worse than the best such median; one outlier moves none.
 
-    For a loss (mode min): worse than factor times the best. One outlier moves no median.
+    Silent where the best is not above 0: the loss of GRPO lies around 0, and has no factor.
     """
-    size, points = rule.get("points", 5), finite(points)
+    size, factor, points = rule.get("points", 5), rule.get("factor", 2.0), finite(points)
     if len(points) < 2 * size:
         return None
-    windows = [median(points[end - size : end]) for end in range(size, len(points) - size + 1)]
-    last, factor = median(points[-size:]), rule.get("factor", 2.0)
-    if rule.get("mode", "min") == "min":
-        best = min(windows)
-        broken = last > best * factor if best > 0 else last > best + factor * abs(best) + 1e-12
-    else:
-        best = max(windows)
-        broken = last < best / factor if best > 0 else last < best - factor * abs(best) - 1e-12
-    if not broken:
+    medians = [median(points[end - size : end]) for end in range(size, len(points) + 1)]
+    lower = rule.get("mode", "min") == "min"
+    best, last = (min if lower else max)(medians), medians[-1]
+    if best <= 0 or (last <= best * factor if lower else last >= best / factor):
         return None
-    return (
-        points[-1][0],
-        f"{name} diverges",
-        f"{name} is {last:.4g}, after {best:.4g} at its best (medians of {size} points)",
-    )
+    text = f"{name} is {last:.4g}, after {best:.4g} at its best (medians of {size} points)"
+    return points[-1][0], f"{name} diverges", text
 
 
 def plateau(rule: dict, name: str, points: list) -> tuple | None:

@@ -280,13 +280,13 @@ def open_database(database: Path) -> Iterator[sqlite3.Connection]:
     with contextlib.ExitStack() as stack:
         try:
             connection = stack.enter_context(contextlib.closing(sqlite3.connect(database, timeout=30)))
-            connection.execute("SELECT 1 FROM metrics LIMIT 1")
-        except sqlite3.OperationalError:
-            copy = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            for path in database.parent.glob(f"{database.name}*"):
-                shutil.copy(path, copy)
-            connection = stack.enter_context(contextlib.closing(sqlite3.connect(copy / database.name)))
-        try:
+            try:
+                connection.execute("SELECT 1 FROM metrics LIMIT 1")
+            except sqlite3.OperationalError:
+                copy = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                for path in database.parent.glob(f"{database.name}*"):
+                    shutil.copy(path, copy)
+                connection = stack.enter_context(contextlib.closing(sqlite3.connect(copy / database.name)))
             connection.execute(
                 "CREATE TEMP VIEW points AS SELECT m.run_name AS run, m.run_id, m.step, m.timestamp AS time, "
                 "e.key AS metric, CASE e.atom WHEN 'NaN' THEN NULL WHEN 'Infinity' THEN 9e999 "
@@ -295,10 +295,10 @@ def open_database(database: Path) -> Iterator[sqlite3.Connection]:
                 "WHERE e.type IN ('integer', 'real') OR e.atom IN ('NaN', 'Infinity', '-Infinity')"
             )
             connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT 1 FROM metrics LIMIT 1")
+            connection.execute("SELECT run_id FROM metrics LIMIT 1")
             yield connection
         except sqlite3.DatabaseError as error:
-            raise Failure(f"{database}: {error}", "is it a database of trackio 0.43, and whole?") from None
+            raise Failure(f"{database}: {error}", "is it a database of trackio, and whole?") from None
 
 
 def numbers(text: str | bytes) -> dict[str, float]:
