@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from skillpack.hub import cron
+from skillpack.kit import cron
 
 SATURDAY = datetime(2026, 11, 21, 10, 30, 15, tzinfo=timezone.utc)
 
@@ -31,7 +31,7 @@ SATURDAY = datetime(2026, 11, 21, 10, 30, 15, tzinfo=timezone.utc)
     ],
 )
 def test_the_next_run_is_the_one_cron_would_make(expression: str, first: str) -> None:
-    assert cron.parse(expression).after(SATURDAY).isoformat()[:16] == first
+    assert cron.parse_schedule(expression).after(SATURDAY).isoformat()[:16] == first
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_the_next_run_is_the_one_cron_would_make(expression: str, first: str) ->
 )  # fmt: skip
 def test_what_is_no_schedule_is_refused(expression: str) -> None:
     with pytest.raises(ValueError, match=r"schedule|between|backwards"):
-        cron.parse(expression)
+        cron.parse_schedule(expression)
 
 
 def test_a_day_that_never_comes_is_refused() -> None:
     with pytest.raises(ValueError, match="never"):
-        cron.parse("0 0 30 2 *").after(SATURDAY)
+        cron.parse_schedule("0 0 30 2 *").after(SATURDAY)

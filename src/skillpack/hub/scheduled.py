@@ -16,7 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from . import auth, cron, jobs, jobspec, runner, volumes
+from skillpack.kit import cron
+
+from . import auth, jobs, jobspec, runner, volumes
 from .errors import HubError, bad_request, not_found
 from .http import endpoint, field
 from .state import isoformat
@@ -38,7 +40,7 @@ TICK_S = 1.0
 
 def _next_run(schedule: str) -> float:
     try:
-        return cron.parse(schedule).after(datetime.now(timezone.utc)).timestamp()
+        return cron.parse_schedule(schedule).after(datetime.now(timezone.utc)).timestamp()
     except ValueError as error:
         raise bad_request(f"Invalid schedule: {error}") from error
 
