@@ -388,7 +388,11 @@ def fetch_space(api: Any, space: str, folder: Path, project: str | None) -> Path
         ]
         wanted = wanted or [name for name in names if name in ("metrics.parquet", "aux/configs.parquet")]
         if not wanted:
-            raise Failure(f"the bucket {bucket} of {space} is empty", "nothing was logged to it yet")
+            waits = any(name.startswith("trackio/inbox/") for name in names)
+            why = (
+                "rows wait in trackio/inbox/ until the Space runs: open it" if waits else "nothing was logged to it yet"
+            )
+            raise Failure(f"the bucket {bucket} of {space} holds no project", why)
         api.download_bucket_files(bucket, files=[(name, str(folder / Path(name).name)) for name in wanted])
     if sdk == "static":
         unpack_static(folder, folder / "static.db")
@@ -749,11 +753,9 @@ def main(argv: list[str]) -> int:
             say(f"{alert['level']:5}  step {alert['step']}  {alert['title']}: {alert['text']}{state}")
         if not report["alerts"]:
             say(f"quiet: {report['run']}, step {report['checked_step']}, {report['rows']} rows")
-    if failed:
-        raise Failure(
-            "; ".join(failed), "the alerts are kept and sent by the next call; check the address and the network"
-        )
-    return EXIT_NO if broken else EXIT_OK
+    for problem in failed:
+        log(f"error: {problem}\n  fix: check the address and the network; the next call tries again")
+    return EXIT_NO if broken else EXIT_FAILED if failed else EXIT_OK
 
 
 if __name__ == "__main__":

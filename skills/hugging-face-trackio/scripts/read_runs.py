@@ -382,7 +382,11 @@ def fetch_space(api: Any, space: str, folder: Path, project: str | None) -> Path
         ]
         wanted = wanted or [name for name in names if name in ("metrics.parquet", "aux/configs.parquet")]
         if not wanted:
-            raise Failure(f"the bucket {bucket} of {space} is empty", "nothing was logged to it yet")
+            waits = any(name.startswith("trackio/inbox/") for name in names)
+            why = (
+                "rows wait in trackio/inbox/ until the Space runs: open it" if waits else "nothing was logged to it yet"
+            )
+            raise Failure(f"the bucket {bucket} of {space} holds no project", why)
         api.download_bucket_files(bucket, files=[(name, str(folder / Path(name).name)) for name in wanted])
     if sdk == "static":
         unpack_static(folder, folder / "static.db")
