@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import secrets
@@ -100,12 +101,15 @@ def chat_server() -> Iterator[ChatServer]:
             if status == 200:
                 found.calls.append(body)
                 message = {"role": "assistant", "content": found.answer(body["messages"])}
-                said = {"choices": [{"message": message, "finish_reason": "stop"}]}
+                said = {"id": "chat-1", "object": "chat.completion", "created": 1, "model": body["model"],
+                        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}  # fmt: skip
             data = json.dumps(said).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            with contextlib.suppress(BrokenPipeError):  # the client was killed
+                self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -14,7 +14,12 @@ from .conftest import SCRIPTS, SKILL
 from .test_run_and_compare import module_of
 
 DOCUMENTS = sorted([SKILL / "SKILL.md", *(SKILL / "references").glob("*.md")])
-OTHERS = {"--temperature": "inspect-ai", "--with": "uv", "--private": "hf"}  # flags of programs that are not ours
+OTHERS = {
+    "--temperature": "inspect-ai",
+    "--log-dir": "inspect-ai",
+    "--with": "uv",
+    "--private": "hf",
+}  # flags of programs that are not ours
 
 
 def commands() -> list[list[str]]:

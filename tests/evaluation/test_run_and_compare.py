@@ -22,6 +22,19 @@ ENDED = "<|im_end|>\n"  # of a turn, in the tiny model's chat template: part of 
 WRITING = (SKILL / "references/writing-a-task.md").read_text(encoding="utf-8")
 TASK = WRITING.partition("```yaml\n")[2].partition("```")[0]  # the example of the document runs as it stands
 
+WRITTEN_TASK = """\
+task: sums
+dataset_path: json
+dataset_kwargs: {data_files: {test: sums.jsonl}}
+test_split: test
+output_type: generate_until
+doc_to_text: "{{question}}"
+doc_to_target: "{{answer}}"
+generation_kwargs: {until: ["\\n"], max_gen_toks: 12}
+metric_list:
+  - {metric: exact_match, aggregation: mean, higher_is_better: true}
+"""
+
 
 def module_of(path: Path) -> Any:
     spec = spec_from_file_location(path.stem, path)
@@ -232,6 +245,34 @@ def test_a_server_is_asked_with_the_key_of_its_own_variable_and_again_when_it_is
     assert refused.returncode == 3 and "--endpoint-key-env" in refused.stderr
     missing = desk.script("run_eval.py", *command, "--endpoint-key-env", "CHAT_KEY")
     assert missing.returncode == 2 and "CHAT_KEY is not set" in missing.stderr
+
+
+def test_a_task_of_lm_eval_is_asked_of_a_server_once_and_one_of_likelihoods_is_refused(
+    desk: Desk, chat_server: ChatServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.rows("sums.jsonl", [{"question": f"{n} + {n}?", "answer": str(2 * n)} for n in range(1, 9)])
+    (desk.folder / "sums.yaml").write_text(WRITTEN_TASK)
+    (desk.folder / "choice.yaml").write_text(TASK)
+    desk.rows("documents.jsonl", [{"question": "1?", "choices": ["no", "yes"], "answer": 0}])
+    monkeypatch.chdir(desk.folder)
+    monkeypatch.setenv("CHAT_KEY", "kept-secret-123")
+    script = module_of(SCRIPTS / "run_eval.py")
+    chat_server.refuse = [503]
+    chat_server.answer = lambda messages: f"{2 * int(messages[-1]['content'].split()[0])}\nAnd so on."
+    command = ["m", "--endpoint", chat_server.url, "--endpoint-key-env", "CHAT_KEY", "--task"]
+    assert script.main([*command, "sums.yaml", "--out", "sums"]) == 0
+    result = json.loads(Path("sums/eval.json").read_text())
+    assert_fits(result, "eval")
+    assert result["tasks"][0]["metrics"]["exact_match"]["value"] == 1.0, "the answer ends where the task says"
+    assert result["settings"]["chat_template"] and result["model"]["kind"] == "endpoint"
+    assert set(chat_server.keys) == {"Bearer kept-secret-123"}
+    assert {(call["max_tokens"], tuple(call["stop"]), call["temperature"]) for call in chat_server.calls} == {
+        (12, ("\n",), 0)
+    }
+    with pytest.raises(script.Failure, match="reads likelihoods"):
+        script.main([*command, "choice.yaml", "--out", "choice"])
+    written = [path.read_text("utf-8", "replace") for path in desk.folder.rglob("*") if path.is_file()]
+    assert not any("kept-secret-123" in text for text in (*written, *capsys.readouterr()))
 
 
 def test_a_judge_that_does_not_decide_leaves_the_row_without_a_score(desk: Desk, chat_server: ChatServer) -> None:
