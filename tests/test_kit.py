@@ -21,6 +21,8 @@ from skillpack.kit.scoring import paired_interval
 from skillpack.kit.script import Failure, read_artifact, redact, write_atomic
 
 SKILLS = Path(__file__).parent.parent / "skills"
+BUNDLED = [path for path in scripts(SKILLS) if path.parent.name == "scripts"]  # not what grades evals
+DUCKDB = "import duckdb; duckdb.sql(\"COPY (SELECT * FROM range(1000000)) TO '/dev/full' (FORMAT csv)\")"
 
 
 def test_every_bundled_script_carries_the_regions_as_they_are_in_the_package():
@@ -59,14 +61,14 @@ def test_a_marker_that_names_no_region_or_is_not_paired_is_an_error(text):
 
 
 def test_every_script_imports_nothing_of_the_package_and_nothing_of_another_script():
-    for path in scripts(SKILLS):
+    for path in BUNDLED:
         text = path.read_text()
         siblings = {other.stem for other in path.parent.glob("*.py")} | {"skillpack"}
         assert not [line for line in text.splitlines() if line.split()[:1] in (["import"], ["from"])
                     and line.split()[1].split(".")[0] in siblings]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", list(scripts(SKILLS)), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
 def test_help_answers_without_a_heavy_import_and_lists_the_exit_codes(path):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", path, "--help"], capture_output=True, text=True, check=True
@@ -74,7 +76,7 @@ def test_help_answers_without_a_heavy_import_and_lists_the_exit_codes(path):
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not imported & {"torch", "transformers", "datasets", "numpy", "matplotlib", "huggingface_hub", "jsonschema"}
     assert "exit codes:" in done.stdout
-    assert done.stdout.count(f"scripts/{path.name}") >= 2, "two examples"
+    assert done.stdout.count(path.name) >= 3, "the usage, and two examples"
 
 
 def test_a_reader_that_has_seen_enough_is_no_failure():
@@ -83,6 +85,14 @@ def test_a_reader_that_has_seen_enough_is_no_failure():
     done = subprocess.run(f'"{sys.executable}" -c "$CODE" | head -c 9', shell=True, capture_output=True, text=True,
                           env={**os.environ, "CODE": code}, check=False)  # fmt: skip
     assert (done.stdout, done.stderr) == ("x" * 9, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("library", ["open('/dev/full', 'wb', buffering=0).write(b'x')", DUCKDB])
+def test_a_full_disk_is_said_in_words_whichever_library_meets_it(library):
+    program = f"import sys\nfrom skillpack.kit.script import run\ndef main(argv):\n    {library}\nsys.exit(run(main))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and "the disk is full" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_token_never_reaches_a_message(monkeypatch):
