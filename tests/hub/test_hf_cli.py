@@ -48,3 +48,22 @@ def test_hf_says_what_is_wrong_with_a_token(hub: LocalHub) -> None:
     done = hub.run("hf", "auth", "whoami", HF_TOKEN="hf_nobodyhasthistoken")
     assert done.returncode
     assert "Invalid user token" in done.stdout + done.stderr
+
+
+def test_a_repo_is_duplicated_with_its_commits_and_tags(hub: LocalHub) -> None:
+    api, repo, copy = hub.api(), f"{hub.user}/to-duplicate", f"{hub.user}/duplicated"
+    api.create_repo(repo, private=True)
+    api.upload_file(repo_id=repo, path_or_fileobj=b"one", path_in_repo="a.txt")
+    api.create_tag(repo, tag="v1")
+    api.upload_file(repo_id=repo, path_or_fileobj=b"two", path_in_repo="a.txt")
+    api.create_pull_request(repo, title="not copied")
+    done = hub.run("hf", "repos", "duplicate", repo, copy)
+    assert done.returncode == 0, done.stderr
+    assert [c.commit_id for c in api.list_repo_commits(copy)] == [c.commit_id for c in api.list_repo_commits(repo)]
+    refs = api.list_repo_refs(copy, include_pull_requests=True)
+    assert [tag.name for tag in refs.tags] == ["v1"] and refs.pull_requests == []
+    assert api.model_info(copy).private
+    again = hub.run("hf", "repos", "duplicate", repo, copy)
+    assert again.returncode and "409" in again.stderr + again.stdout
+    other = hub.run("hf", "repos", "duplicate", repo, "somebody/else", HF_TOKEN=hub.add_token("stranger"))
+    assert other.returncode

@@ -2,6 +2,7 @@
 # requires-python = ">=3.10"
 # dependencies = [
 #   "huggingface_hub>=2.4,<3",
+#   "jsonschema>=4.21,<5",
 # ]
 # ///
 """Say whether this machine can work with the Hub, and for each thing that stands in the way, the fix.
@@ -145,6 +146,11 @@ def run(main: Callable[[list[str]], int]) -> int:
     except KeyboardInterrupt:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
+    except Exception as error:
+        if "No space left on device" not in str(error):  # each library raises it as a type of its own
+            raise
+        log("error: the disk is full\n  fix: free some of it (HF_HOME and TMPDIR count too), then run the same command")
+        return EXIT_FAILED
 
 
 # endregion skillpack:script
@@ -274,8 +280,6 @@ def connection(endpoint: str) -> Iterator[Check]:
             "endpoint", "fail", f"HF_ENDPOINT is {endpoint!r}: no address", "unset HF_ENDPOINT, or https://HOST"
         )
         return
-    if parts.path.strip("/"):
-        yield Check("endpoint", "warn", f"HF_ENDPOINT has a path: {parts.path}", "HF_ENDPOINT is scheme and host alone")
     began = time.monotonic()
     try:
         answer = get_session().get(f"{endpoint}/api/whoami-v2", timeout=TIMEOUT_SECONDS)
@@ -287,12 +291,14 @@ def connection(endpoint: str) -> Iterator[Check]:
     seconds = time.monotonic() - began
     if answer.status_code == 429 or answer.status_code >= 500:
         yield Check("endpoint", "fail", f"{endpoint} answers {answer.status_code}", "wait some minutes, and try again")
-    elif answer.status_code in (200, 401):
+    elif answer.status_code in (200, 401) and "json" in answer.headers.get("content-type", ""):
         here = "" if endpoint == "https://huggingface.co" else " (not the public Hub)"
         yield Check("endpoint", "ok", f"{endpoint} answers in {seconds:.1f} s{here}")
     else:
-        found = f"{endpoint} answers {answer.status_code} where a Hub answers 401"
-        yield Check("endpoint", "fail", found, "a proxy or a login page answers in its place, or HF_ENDPOINT is no Hub")
+        found = f"{endpoint}/api/whoami-v2 answers {answer.status_code}, and not as a Hub does"
+        yield Check(
+            "endpoint", "warn", found, "a login page or a proxy in between, or a mirror that serves files alone"
+        )
     if date := answer.headers.get("date"):
         off = time.time() - parsedate_to_datetime(date).timestamp()
         if abs(off) > CLOCK_SECONDS:

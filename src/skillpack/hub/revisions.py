@@ -269,6 +269,33 @@ def _duplicate_lfs(hub: Hub, request: Request, body: Any) -> Any:
     return {"success": [{"sha256": file["sha256"]} for file in known], "failed": failed}
 
 
+def _duplicate(hub: Hub, request: Request, body: Any) -> Any:
+    """A copy under another name with the same commits, branches and tags; pull requests stay behind."""
+    source = repos.of(hub, request, gate=True)
+    user = auth.signed_in(request)
+    namespace, _, name = field(body, "repository", str).partition("/")
+    auth.require(request, namespace)
+    private = repos.wants_private(body, source.private)
+    copy = repos.create(hub, source.type, namespace, name, user.name, private, source.sdk)
+    with hub.db.tx() as c:
+        c.execute("DELETE FROM refs WHERE repo = ?", (copy.id,))
+        c.execute("DELETE FROM commits WHERE repo = ?", (copy.id,))
+        c.execute(
+            "INSERT INTO commits SELECT ?, oid, parent, tree, title, message, author, created_at "
+            "FROM commits WHERE repo = ?",
+            (copy.id, source.id),
+        )
+        c.execute(
+            "INSERT INTO refs SELECT ?, name, oid, message FROM refs WHERE repo = ? AND name NOT LIKE 'refs/pr/%'",
+            (copy.id, source.id),
+        )
+    if copy.type == "space":
+        from . import spaces
+
+        spaces.configure(hub, copy, body)
+    return {"url": copy.url(hub), "filesCopyPending": False}
+
+
 def routes(hub: Hub) -> list[BaseRoute]:
     base, rev = repos.REPO, "/{revision:rev}"
     return [
@@ -282,6 +309,7 @@ def routes(hub: Hub) -> list[BaseRoute]:
         endpoint(base + "/tag/{revision:file}", _delete_tag, "DELETE"),
         endpoint(base + "/commits" + rev, _commits),
         endpoint(base + "/super-squash" + rev, _squash, "POST"),
+        endpoint(base + "/duplicate", _duplicate, "POST"),
         endpoint(base + "/lfs-files", _lfs_files),
         endpoint(base + "/lfs-files/duplicate", _duplicate_lfs, "POST"),
     ]
