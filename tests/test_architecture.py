@@ -47,6 +47,7 @@ ORDER = [
         "hub",
         "samples",
         "rehearsal",
+        "evals",
     ),
     *("cli", "start", "__main__"),
 ]

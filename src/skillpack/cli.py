@@ -15,6 +15,7 @@ from skillpack.errors import EXIT_FAILURE, EXIT_FINDINGS, EXIT_INTERRUPT, EXIT_U
 
 #: Commands that live elsewhere: name -> (module:command, line of help). Imported when they are run.
 ELSEWHERE = {
+    "eval": ("skillpack.evals.cli:evaluate", "Have an agent do a skill's tasks, and grade them."),
     "explain": ("skillpack.pages:explain", "What a rule wants, why, and how to mend it."),
     "hub": ("skillpack.hub.cli:hub", "A local Hub with Jobs, to rehearse on."),
     "manifest": ("skillpack.manifests:manifest", "Write what each agent reads to find the skills."),
@@ -22,6 +23,8 @@ ELSEWHERE = {
     "new": ("skillpack.scaffold:new", "Make a skill to begin with, which passes --strict."),
     "rehearse": ("skillpack.rehearsal:rehearse", "The whole training workflow on this machine."),
     "rules": ("skillpack.pages:list_rules", "List the rules, or make docs/rules.md."),
+    "triggers": ("skillpack.evals.triggers:triggers", "Which skill's description a request is nearest to."),
+    "verify": ("skillpack.verify.cli:verify", "Hold commands and code against the installed tools; runs their --help."),
     "sync": ("skillpack.kit.cli:sync", "Write the generated regions of the bundled scripts."),
 }
 #: A process that checks more skills than this shows its progress.

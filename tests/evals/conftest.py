@@ -52,3 +52,37 @@ def example(tmp_path: Path) -> Path:
     front = "---\nname: example\ndescription: Adds rows to datasets. Use when the user has more rows.\n---\n\n# Rows\n"
     (skill / "SKILL.md").write_text(front, encoding="utf-8")
     return skill
+
+
+STAND_IN = '''"""An agent without a model: it does the example, well where it finds the skill and badly elsewhere."""
+import json, os, sys, time
+from pathlib import Path
+
+prompt = sys.argv[1] if len(sys.argv) > 1 else sys.stdin.read()
+print("my key is", os.environ.get("PLANTED_API_KEY"), file=sys.stderr)
+if "STAND_IN_SLEEPS" in os.environ:
+    os.system("sleep 60 & echo $! > " + os.environ["STAND_IN_SLEEPS"])
+    time.sleep(60)
+from huggingface_hub import HfApi
+
+skill = list(Path().glob("*/skills/*/SKILL.md"))
+repo, api = "me/support-chats", HfApi()
+assert "me/support-chats" in prompt and Path("week47.jsonl").is_file()
+api.upload_file(path_or_fileobj="week47.jsonl", path_in_repo="data/2.jsonl", repo_id=repo, repo_type="dataset")
+if not skill:
+    api.upload_file(path_or_fileobj=b"# By machine", path_in_repo="README.md", repo_id=repo, repo_type="dataset")
+peeked = [str(path) for path in [*Path().rglob("tasks.py"), *Path().rglob("evals.json")]]
+job = api.run_job(image="python:3.12", command=["python", "-c", "raise SystemExit(1)"]) if not skill else None
+told = {"skill": [str(path) for path in skill], "peeked": peeked, "key": os.environ.get("PLANTED_API_KEY"),
+        "token": os.environ["HF_TOKEN"], "home": os.environ["HF_HOME"]}
+print(json.dumps({"type": "assistant", "message": {"content": [{"type": "tool_use", "name": "Bash"}]}}))
+usage = {"input_tokens": 700, "output_tokens": 50, "service_tier": "x"}
+print(json.dumps({"type": "result", "result": json.dumps(told), "usage": usage, "total_cost_usd": 0.25}))
+'''
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("agent") / "stand_in.py"
+    path.write_text(STAND_IN, encoding="utf-8")
+    return path

@@ -1,0 +1,181 @@
+"""Agents that can be run without a person: their commands, where they look for skills, and what they print.
+
+A preset's flags were taken from the help of Claude Code 2.1, Codex 0.169 and Gemini CLI as tests/clients pins them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from skillpack.errors import UsageFailure
+from skillpack.kit.script import SECRET
+
+#: Each runs what it wants to without asking, in the folder of the trial: the trial's Hub is local, the machine is not.
+PRESETS = {
+    "claude": "claude -p {prompt} --output-format stream-json --verbose --setting-sources project"
+    " --permission-mode bypassPermissions",
+    "codex": "codex exec --json --skip-git-repo-check --ephemeral --sandbox workspace-write"
+    " -c sandbox_workspace_write.network_access=true {prompt}",
+    "gemini": "gemini -p {prompt} --output-format stream-json --yolo --skip-trust",
+}
+#: Where an agent looks for the skills of a project; any other: .agents/skills.
+SKILL_FOLDERS = {"claude": ".claude/skills", "gemini": ".gemini/skills"}
+SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|COOKIE")
+#: Seconds that an agent has between being asked to end and being killed.
+GRACE = 5
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A command with `{prompt}` in it, or one that reads the prompt from its standard input."""
+
+    name: str
+    words: tuple[str, ...]
+
+    @property
+    def skill_folder(self) -> str:
+        return SKILL_FOLDERS.get(self.name, ".agents/skills")
+
+    def command(self, prompt: str) -> list[str]:
+        return [word.replace("{prompt}", prompt) for word in self.words]
+
+    @property
+    def reads_input(self) -> bool:
+        return not any("{prompt}" in word for word in self.words)
+
+
+def read_agent(text: str) -> Agent:
+    """A preset's name, or a command line, which no shell will see. Raises UsageFailure for one that is no command."""
+    try:
+        words = shlex.split(PRESETS.get(text, text))
+    except ValueError as error:
+        raise UsageFailure(f"--agent {text!r}: {error}") from None
+    if not words:
+        raise UsageFailure(f"--agent is empty; give one of {', '.join(PRESETS)}, or a command with {{prompt}} in it")
+    return Agent(Path(words[0]).name, tuple(words))
+
+
+@dataclass(frozen=True)
+class Said:
+    """What an agent printed: its last answer, and what it counted. None is not counted, and not zero."""
+
+    report: str
+    tokens: int | None = None
+    usd: float | None = None
+    calls: int | None = None
+
+
+def _events(text: str) -> Iterator[dict[str, Any]]:
+    for line in text.splitlines():
+        if line.startswith("{"):
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
+
+
+def read_output(text: str) -> Said:
+    """The answer and the counts in an agent's standard output: events of a preset as JSON lines, or plain text."""
+    said, calls, seen = Said(""), 0, False
+    for event in _events(text):
+        kind, item = event.get("type"), event.get("item") or {}
+        if kind == "assistant":  # Claude Code
+            content = (event.get("message") or {}).get("content") or []
+            calls += sum(part.get("type") == "tool_use" for part in content if isinstance(part, dict))
+        elif kind == "result" and "stats" in event:  # Gemini CLI
+            said = replace(said, tokens=event["stats"].get("total_tokens"))
+        elif kind == "result":  # Claude Code
+            usage = event.get("usage") or {}
+            tokens = sum(value for key, value in usage.items() if key.endswith("_tokens") and isinstance(value, int))
+            said = Said(str(event.get("result") or ""), tokens, event.get("total_cost_usd"))
+        elif kind == "item.completed" and item.get("type") == "agent_message":  # Codex
+            said = replace(said, report=item.get("text") or "")
+        elif kind == "turn.completed":  # Codex, whose input counts what was cached
+            usage = event.get("usage") or {}
+            used = usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
+            said = replace(said, tokens=(said.tokens or 0) + used)
+        elif kind == "message" and event.get("role") == "assistant":  # Gemini CLI, in pieces
+            said = replace(said, report=said.report + str(event.get("content") or ""))
+        elif kind == "tool_use" or (
+            kind == "item.completed" and item.get("type") in ("command_execution", "file_change")
+        ):
+            calls += 1
+        else:
+            continue
+        seen = True
+    return replace(said, calls=calls) if seen else Said(text)
+
+
+def redact(text: str, environment: Mapping[str, str]) -> str:
+    """`text` without the values of variables whose names say that they are secret, and without tokens by their form."""
+    secrets = {value for name, value in environment.items() if SECRET_NAME.search(name.upper()) and len(value) > 7}
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return SECRET.sub(lambda match: match[1] + "***", text)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an agent's process ended."""
+
+    output: str
+    errors: str
+    seconds: float
+    code: int
+    timed_out: bool
+
+
+def run_agent(agent: Agent, prompt: str, folder: Path, environment: Mapping[str, str], timeout: float) -> Ending:
+    """Runs the agent in `folder` for at most `timeout` seconds, and ends all that it started in its group.
+
+    Raises UsageFailure where there is no such program.
+    """
+    out, err = folder.with_name("stdout"), folder.with_name("stderr")
+    began = time.monotonic()
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        try:
+            process = subprocess.Popen(
+                agent.command(prompt),
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.PIPE if agent.reads_input else subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UsageFailure(f"--agent: {agent.words[0]}: {error.strerror}; install it, or give its path") from None
+        timed_out = False
+        try:
+            process.communicate(prompt.encode() if agent.reads_input else None, timeout)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            _end_group(process)
+    seconds = time.monotonic() - began
+    output, errors = (path.read_text(encoding="utf-8", errors="replace") for path in (out, err))
+    return Ending(output, errors, seconds, process.returncode, timed_out)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Ends the group of a process that was started as its leader, the leader's children too."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()

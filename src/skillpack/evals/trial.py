@@ -1,0 +1,173 @@
+"""One task, done once: a fresh folder, a fresh local Hub, the agent, and the grade."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+from skillpack.evals.agents import Agent, Ending, Said, read_output, redact, run_agent
+from skillpack.evals.suite import EvalTask
+from skillpack.kit.script import write_atomic
+
+WITH, WITHOUT = "with_skill", "without_skill"
+USER = "me"
+#: What is not part of a skill for an agent: tasks and graders would give the answers away.
+HIDDEN = shutil.ignore_patterns("evals", "__pycache__", ".*")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run of a task, to be kept in `folder`; it is done once its grading.json is there."""
+
+    task: EvalTask
+    arm: str
+    number: int
+    folder: Path
+
+    @property
+    def is_done(self) -> bool:
+        return (self.folder / "grading.json").is_file()
+
+    @property
+    def title(self) -> str:
+        return f"{self.task.skill_name} {self.task.id} {self.arm} {self.number}"
+
+    def result(self) -> dict[str, Any]:
+        """What benchmark.json says of it: a row of `runs`."""
+        grading = json.loads((self.folder / "grading.json").read_text(encoding="utf-8"))
+        timing = json.loads((self.folder / "timing.json").read_text(encoding="utf-8"))
+        counted = {"time_seconds": timing["total_duration_seconds"], "tokens": timing["total_tokens"]}
+        told = {key: timing[key] for key in ("usd", "tool_calls", "jobs", "timed_out", "exit_code")}
+        return {
+            "eval_id": self.task.id,
+            "eval_name": self.task.id,
+            "configuration": self.arm,
+            "run_number": self.number,
+            "result": {**grading["summary"], **counted, **told},
+            "expectations": grading["expectations"],
+            "notes": grading["notes"],
+        }
+
+
+@contextmanager
+def local_hub(root: Path) -> Iterator[dict[str, str]]:
+    """The variables that name a Hub of its own; it ends, with its jobs, when the block does."""
+    from skillpack.hub import server
+
+    address, process = server.spawn(root, USER)
+    try:
+        yield address.environment()
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def environment_for(hub: dict[str, str], scratch: Path) -> dict[str, str]:
+    """This process's environment, with every setting of the Hub replaced and this Python's programs first."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGINGFACE_", "TRACKIO_"))
+    }
+    own = {
+        "HF_HOME": str(scratch / "hf-home"),
+        "TRACKIO_DIR": str(scratch / "trackio"),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+    }
+    return {**kept, **hub, **own}
+
+
+def run_trial(trial: Trial, agent: Agent, timeout: float) -> None:
+    """Does the task, and writes grading.json, timing.json, report.md, transcript.txt and outputs/ in its folder.
+
+    `timeout` (seconds) is for the agent and the jobs that it leaves. Raises Failure when it cannot be set up or graded.
+    """
+    with tempfile.TemporaryDirectory(prefix="task-") as place, tempfile.TemporaryDirectory(prefix="hub-") as root:
+        work, scratch = Path(place) / "work", Path(root)
+        with local_hub(scratch / "hub") as hub:
+            environment = environment_for(hub, scratch)
+            trial.task.run("setup", work, environment)
+            before = {job["id"] for job in _jobs(hub)}
+            home = work / agent.skill_folder
+            if trial.arm == WITH:
+                shutil.copytree(trial.task.skill, home / trial.task.skill_name, ignore=HIDDEN)
+            ending = run_agent(agent, trial.task.prompt, work, environment, timeout)
+            said = read_output(redact(ending.output, environment))
+            jobs = _settled(hub, before, timeout - ending.seconds)
+            if trial.arm == WITH:
+                shutil.rmtree(home / trial.task.skill_name, ignore_errors=True)
+            write_atomic(work.with_name("work.report.md"), said.report)
+            transcript = redact(_transcript(agent, trial.task.prompt, ending), environment)
+            write_atomic(work.with_name("work.transcript.txt"), transcript)
+            graded = json.loads(trial.task.run("grade", work, environment, "--json").stdout)
+        shutil.rmtree(trial.folder, ignore_errors=True)  # of a run that was cut
+        trial.folder.mkdir(parents=True)
+        shutil.copytree(work, trial.folder / "outputs", symlinks=True)
+        write_atomic(trial.folder / "report.md", said.report)
+        write_atomic(trial.folder / "transcript.txt", transcript)
+        write_atomic(trial.folder / "timing.json", _json(_timing(said, ending, jobs)))
+        results = json.loads(redact(json.dumps(graded["assertion_results"]), environment))
+        notes = [f"the agent was ended after {timeout:.0f} s"] if ending.timed_out else []
+        notes += [f"the agent ended with {ending.code}"] if ending.code and not ending.timed_out else []
+        # one list under two names: agentskills.io reads the first, skill-creator the second
+        grading = {"assertion_results": results, "expectations": results, "summary": graded["summary"], "notes": notes}
+        write_atomic(trial.folder / "grading.json", _json(grading))  # last: it says that the rest is there
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _timing(said: Said, ending: Ending, jobs: list[dict[str, Any]]) -> dict[str, Any]:
+    """timing.json; beside the published keys: the agent's own count of calls and dollars, and the jobs it started."""
+    return {
+        "total_tokens": said.tokens,
+        "duration_ms": round(ending.seconds * 1000),
+        "total_duration_seconds": round(ending.seconds, 1),
+        "tool_calls": said.calls,
+        "usd": said.usd,
+        "timed_out": ending.timed_out,
+        "exit_code": ending.code,
+        "jobs": {
+            "started": len(jobs),
+            "failed": sum(job["status"]["stage"] == "ERROR" for job in jobs),
+            "usd": round(sum(job["localBilling"]["usd"] for job in jobs), 4),
+        },
+    }
+
+
+def _transcript(agent: Agent, prompt: str, ending: Ending) -> str:
+    said = f"--- standard error\n{ending.errors}" if ending.errors else ""
+    return f"--- {' '.join(agent.words)}\n{prompt}\n--- standard output\n{ending.output}\n{said}"
+
+
+def _jobs(hub: dict[str, str]) -> list[dict[str, Any]]:
+    request = Request(f"{hub['HF_ENDPOINT']}/api/jobs/{USER}", headers={"Authorization": f"Bearer {hub['HF_TOKEN']}"})
+    with urlopen(request, timeout=30) as answer:
+        found: list[dict[str, Any]] = json.load(answer)
+    return found
+
+
+def _settled(hub: dict[str, str], before: set[str], seconds: float) -> list[dict[str, Any]]:
+    """The jobs that the agent started, once they have ended or `seconds` are over: an agent may leave them running."""
+    deadline = time.monotonic() + seconds
+    while True:
+        jobs = [job for job in _jobs(hub) if job["id"] not in before]
+        if all(job["finishedAt"] for job in jobs) or time.monotonic() > deadline:
+            return jobs
+        time.sleep(0.5)
