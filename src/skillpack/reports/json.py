@@ -14,6 +14,8 @@
                     client, version      which, and the version that was observed
                     verdict              loads, warns, truncated, dropped or unclear
                     reasons              why, in words; none for a skill that simply loads
+    verified      only of `skillpack verify`: how many blocks, commands, python, data, scripts, sketches; `open`, the
+                  commands that could be held against nothing; `tools`, the programs that were asked
 """
 
 from __future__ import annotations
@@ -30,8 +32,16 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-def render(diagnostics: Sequence[Diagnostic], skills: int, clients: Sequence[Row] | None = None) -> str:
-    """The whole document, with its last newline. `skills` is how many were checked, `clients` the verdicts on each."""
+def render(
+    diagnostics: Sequence[Diagnostic],
+    skills: int,
+    clients: Sequence[Row] | None = None,
+    verified: dict[str, Any] | None = None,
+) -> str:
+    """The whole document, with its last newline. `skills` is how many were checked, `clients` the verdicts on each.
+
+    `verified` is what `skillpack verify` looked at.
+    """
     totals = {f"{severity.label}s": number for severity, number in count(diagnostics).items()}
     document: dict[str, Any] = {
         "version": VERSION,
@@ -55,4 +65,6 @@ def render(diagnostics: Sequence[Diagnostic], skills: int, clients: Sequence[Row
             {"path": row.path, "name": row.name, "verdicts": [verdict._asdict() for verdict in row.verdicts]}
             for row in clients
         ]
+    if verified is not None:
+        document["verified"] = verified
     return json.dumps(document, indent=2) + "\n"

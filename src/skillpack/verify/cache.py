@@ -1,0 +1,54 @@
+"""What was learned of tools and code, kept by what it depends on: versions, contents. Nothing in it ever goes stale."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+#: Rises when what is kept is computed otherwise.
+FORMAT = 2
+
+
+class Cache:
+    """JSON documents under `folder`, each in a file named by a digest of its key; None keeps nothing."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def get(self, *key: str) -> Any:
+        """What was kept under `key`; None where nothing was, or it cannot be read."""
+        if self.folder is None:
+            return None
+        try:
+            return json.loads(self._path(key).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def put(self, document: Any, *key: str) -> None:
+        """Keeps `document`. A folder that cannot be written costs time later, and nothing now."""
+        if self.folder is None:
+            return
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(document, file)
+            Path(name).replace(path)
+        except OSError:
+            return
+
+    def _path(self, key: tuple[str, ...]) -> Path:
+        assert self.folder is not None
+        digest = hashlib.sha256("\0".join((str(FORMAT), *key)).encode("utf-8", "surrogatepass")).hexdigest()
+        return self.folder / digest[:2] / f"{digest[2:32]}.json"
+
+
+def default_folder() -> Path:
+    """Where caches of a user lie."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "skillpack" / "verify"

@@ -1,0 +1,273 @@
+"""Skills -> diagnostics of `verify`: every block to what can judge it, every finding back to its place."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from skillpack.diagnostics import Diagnostic, Location, redacted
+from skillpack.skill import Skill
+from skillpack.suppress import apply, suppressions
+from skillpack.verify import KINDS, blocks, commands, data, paths, python, shell
+from skillpack.verify.blocks import Block, Excerpt
+from skillpack.verify.cache import Cache
+from skillpack.verify.interface import Command
+from skillpack.verify.python import Program
+from skillpack.verify.settings import Settings
+from skillpack.verify.tools import Tools
+
+#: Languages of fences in which a line may be a command or the output of one.
+_UNSAID = frozenset({"", "text", "txt", "plaintext"})
+
+
+@dataclass
+class Tally:
+    """What was looked at; `open` is what could be held against nothing."""
+
+    blocks: int = 0
+    commands: int = 0
+    python: int = 0
+    data: int = 0
+    sketches: int = 0
+    scripts: int = 0
+    open: int = 0
+    tools: set[str] = field(default_factory=set)
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {**asdict(self), "tools": sorted(self.tools)}
+
+    def sentence(self) -> str:
+        """For people."""
+        return (
+            f"{self.commands} commands, {self.open} of them of programs that are not looked into; "
+            f"{self.python} Python blocks, {self.scripts} scripts, {self.data} data blocks; {self.sketches} sketches"
+        )
+
+
+def verify(
+    skills: Sequence[Skill], settings: Settings, cache: Cache, step: Callable[[str], None] = lambda what: None
+) -> tuple[list[Diagnostic], Tally]:
+    """Everything that is wrong with the commands and code of `skills`, sorted by place, and what was looked at.
+
+    Programs are run: the --help of the tools and scripts that `settings` allow.
+    """
+    run = _Run(skills, settings, cache)
+    run.warm(step)
+    for skill in skills:
+        step(skill.tree.folder)
+        _Judge(run, skill).judge()
+    step("Python, by ty")
+    for program, found in python.check(run.programs, cache):
+        run.add(program.path, found.kind, found.message, found.fix, found.line, found.column)
+    kept = {one for one in run.found if not settings.leaves_out(one.location.path)}
+    stated = [one for skill in skills for one in suppressions(skill)]
+    return sorted(apply(kept, stated, KINDS)), run.tally
+
+
+class _Run:
+    """What the skills of one run share."""
+
+    def __init__(self, skills: Sequence[Skill], settings: Settings, cache: Cache) -> None:
+        self.skills, self.settings = skills, settings
+        self.tools = Tools(settings.tools, cache)
+        self.tally = Tally()
+        self.found: set[Diagnostic] = set()
+        self.programs: list[Program] = []
+        self.schemas = {name: schema for skill in skills for name, schema in _schemas(skill)}
+
+    def warm(self, step: Callable[[str], None]) -> None:
+        """Asks the scripts for their options, several at a time."""
+        allowed = [
+            (skill.tree.path(script.name), script.text)
+            for skill in self.skills
+            for script in skill.scripts
+            if script.runs and self.settings.may_run(skill.tree.path(script.name))
+        ]
+        step(f"{len(allowed)} scripts, by their --help")
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda one: self.tools.script(*one), allowed))
+
+    def add(self, path: str, kind: str, message: str, fix: str, line: int, column: int) -> None:
+        """A finding; what a library is not here for is said once a file."""
+        if kind == "not-checked":
+            same = (
+                one for one in self.found if one.slug == kind and one.location.path == path and one.message == message
+            )
+            if any(same):
+                return
+        place = Location(path, line, column)
+        self.found.add(Diagnostic(place, kind, KINDS[kind].severity, "", redacted(message), redacted(fix)))
+
+
+class _Judge:
+    """One skill."""
+
+    def __init__(self, run: _Run, skill: Skill) -> None:
+        self.run, self.skill = run, skill
+        self.others = [one for one in run.skills if one is not skill]
+        self.known = commands.Known(run.tools.command, self._script)
+        #: Options that stand alone in prose, judged once all commands of the skill are known.
+        self.lone: list[tuple[str, Excerpt, list[shell.Word]]] = []
+        self.seen: list[Command] = []
+
+    def judge(self) -> None:
+        """Every Markdown file and every script."""
+        for name, text in self.skill.texts.items():
+            if name == self.skill.tree.skill_file:
+                self._page(name, blocks.read(self.skill.body, self.skill.body_line))
+            elif name.endswith(".md"):
+                self._page(name, blocks.read(text))
+        for script in self.skill.scripts:
+            if script.syntax_error is None:
+                self.run.tally.scripts += 1
+                whole = blocks.whole(script.text)
+                self.run.programs.append(Program(script.path, script.text, whole.at, False, self.skill.modules))
+            else:
+                error = script.syntax_error
+                message, fix = f"this is not Python: {error.msg}", "correct it"
+                self.run.add(script.path, "python-syntax", message, fix, error.lineno or 1, error.offset or 1)
+        own = self._own_commands()
+        every = [*self.seen, *own] if own is not None else []
+        for path, excerpt, words in self.lone if every else ():
+            for found in commands.lone_option(words, every):
+                self.run.add(path, found.kind, found.message, found.fix, *excerpt.place(found.start))
+
+    def _page(self, name: str, page: blocks.Page) -> None:
+        path = self.skill.tree.path(name)
+        parts: list[Excerpt] = []
+        for block in page.blocks:
+            if block.sketch is not None:
+                self.run.tally.sketches += 1
+            elif not block.fenced:
+                self._inline(path, block)
+            else:
+                self.run.tally.blocks += 1
+                self._fenced(path, block, parts)
+        if parts:
+            self.run.programs.append(python.joined(path, parts, self.skill.modules))
+        for sketch in page.sketches:
+            fix = "write `<!-- skillpack: sketch: why -->` right before the block"
+            self.run.add(path, "sketch-reason", sketch.problem, fix, sketch.line, sketch.column)
+        for address, line, column in page.addresses:
+            if (wrong := paths.misformed(address)) is not None:
+                self.run.add(
+                    path, "url-form", f"{address} is no address of the Hub: {wrong}", "correct it", line, column
+                )
+
+    def _fenced(self, path: str, block: Block, parts: list[Excerpt]) -> None:
+        excerpt, language = block.excerpt, block.language
+        if language in shell.LANGUAGES:
+            parsed = shell.parse(excerpt.text, language)
+            for start in parsed.errors[:1]:
+                message, fix = "this is not shell", "correct it, or say with a sketch's comment why it is none"
+                self.run.add(path, "shell-syntax", message, fix, *excerpt.place(start))
+            for words in parsed.commands if not parsed.errors else ():
+                self._command(path, excerpt, words, whole=True)
+        elif language in python.LANGUAGES:
+            self.run.tally.python += 1
+            error = python.problem(excerpt.text)
+            if error is None:
+                parts.append(excerpt)
+            else:
+                place = excerpt.at(error.lineno or 1, error.offset or 1)
+                fix = "correct it, or say with a sketch's comment why it is none"
+                self.run.add(path, "python-syntax", f"this is not Python: {error.msg}", fix, *place)
+        elif language in data.LANGUAGES:
+            self.run.tally.data += 1
+            for found in data.check(excerpt.text, language, self.run.schemas):
+                self.run.add(path, found.kind, found.message, found.fix, *excerpt.at(found.line, found.column))
+        elif language in _UNSAID:
+            for words in shell.parse(excerpt.text, inline=True).commands:
+                if words[0].text in self.run.tools.allowed or words[0].text.startswith("scripts/"):
+                    self._command(path, excerpt, words, whole=False)
+
+    def _inline(self, path: str, block: Block) -> None:
+        text = block.excerpt.text
+        if re.match(r"\s*--[a-z]", text):
+            parsed = shell.parse(text, inline=True)
+            words = [word for command in parsed.commands for word in command]
+            if not parsed.errors and words:
+                self.lone.append((path, block.excerpt, words))
+            return
+        if (lost := paths.missing(self.skill, text.strip().split(" ")[0].split("#")[0])) is not None:
+            self._lost(path, block.excerpt, lost, 0)
+        if not re.search(r"\s", text.strip()):
+            return
+        first = re.match(r"\s*(?:\$ )?([\w./-]+)", text)
+        if first is None or not (
+            first[1] in self.run.tools.allowed or first[1] in commands.STARTERS or first[1].endswith((".py", ".sh"))
+        ):
+            return
+        parsed = shell.parse(re.sub(r"^(\s*)\$ ", r"\1  ", text), inline=True)
+        for words in parsed.commands if not parsed.errors else ():
+            self._command(path, block.excerpt, words, whole=False, paths_seen=first[1])
+
+    def _command(
+        self, path: str, excerpt: Excerpt, words: list[shell.Word], *, whole: bool, paths_seen: str = ""
+    ) -> None:
+        """One command: the paths in it, and what its program says of it."""
+        for word in words:
+            lost = paths.missing(self.skill, word.text) if word.literal and word.text != paths_seen else None
+            if lost is not None:
+                self._lost(path, excerpt, lost, word.start)
+        self.run.tally.commands += 1
+        judged = commands.judge(words, self.known, whole=whole)
+        if not judged:
+            self.run.tally.open += 1
+            if (name := words[0].text) in self.run.tools.missing:
+                fix = "install it to have its commands checked"
+                message = f"{name} is not installed here: its commands were not checked"
+                self.run.add(path, "not-checked", message, fix, *excerpt.place(words[0].start))
+        for one in judged:
+            self.run.tally.tools.add(one.names[0])
+            if one.command is not None:
+                self.seen.append(one.command)
+            for found in one.mismatches:
+                self.run.add(path, found.kind, found.message, found.fix, *excerpt.place(found.start))
+
+    def _lost(self, path: str, excerpt: Excerpt, name: str, start: int) -> None:
+        message = f"the skill has no file {name}"
+        self.run.add(path, "path-missing", message, "correct the path, or add the file", *excerpt.place(start))
+
+    def _script(self, word: str) -> Command | None:
+        """What the script takes that a command names, if it may be run."""
+        found = paths.script_of(self.skill, word, self.others)
+        if found is None:
+            return None
+        skill, name = found
+        path = skill.tree.path(name)
+        text = skill.texts.get(name)
+        return self.run.tools.script(path, text) if text is not None and self.run.settings.may_run(path) else None
+
+    def _own_commands(self) -> list[Command] | None:
+        """What the scripts of this skill take, and the tools that its text names; None where a script does not say."""
+        found: list[Command] = []
+        for script in self.skill.scripts:
+            if script.runs:
+                command = self._script(script.name)
+                if command is None:
+                    return None
+                found += command.walk()
+        text = "\n".join(text for name, text in self.skill.texts.items() if name.endswith(".md"))
+        for tool in sorted(self.run.tools.allowed):
+            if re.search(rf"(?<![\w.-]){re.escape(tool)}(?![\w.-])", text):
+                for path in ((), ("run",)) if tool == "uv" else ((),):
+                    asked = self.run.tools.command(tool, path)
+                    found += asked.walk() if asked is not None else ()
+        return found
+
+
+def _schemas(skill: Skill) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The schemas among the skill's assets, by the constant that their documents carry as `schema`."""
+    for name in sorted(skill.tree.names):
+        if name.endswith(".schema.json"):
+            try:
+                schema = json.loads(skill.texts.get(name, ""))
+                yield str(schema["properties"]["schema"]["const"]), schema
+            except (ValueError, KeyError, TypeError):
+                continue

@@ -1,0 +1,258 @@
+"""Python of a skill held against the installed libraries, by the type checker ty, which reads and runs nothing.
+
+ty knows more than is wanted here: of its findings those are kept that end a program at once (no such module, name,
+attribute, argument). What it says a compiled or lazy module lacks is asked of the module itself (members.py).
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from skillpack.verify.blocks import Excerpt
+from skillpack.verify.cache import Cache
+from skillpack.verify.tools import packages
+
+LANGUAGES = frozenset({"python", "py", "python3", "pycon"})
+#: Lines of a notebook that are no Python.
+_MAGIC = re.compile(r"^(\s*)[!%].*$", re.MULTILINE)
+_MEMBERS = Path(__file__).with_name("members.py")
+_PATIENCE = 300
+#: A class by its name, and no union, literal or type variable.
+_CLASS = r"(?:Object of type|Class|Unresolved attribute `\w+` on type) `([A-Za-z_]\w*)`"
+_UNSURE = frozenset({"None", "object", "Unknown", "Never", "type"})
+
+
+class Program(NamedTuple):
+    """Python to be held against what is installed: a script, or the blocks of a page one after the other.
+
+    `place` gives the line and column in the file for a line and column of `text`. Of a `fragment` more is asked than
+    of a script: its names are few and known, and no test runs it. `own` are modules that lie beside it.
+    """
+
+    path: str
+    text: str
+    place: Callable[[int, int], tuple[int, int]]
+    fragment: bool
+    own: frozenset[str]
+
+
+class Found(NamedTuple):
+    """A finding: its kind, its place in the program's file, what is wrong and what to do."""
+
+    kind: str
+    message: str
+    fix: str
+    line: int
+    column: int
+
+
+def problem(text: str) -> SyntaxError | None:
+    """Why a block is not Python; None where it is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ast.parse(plain(text))
+        except (SyntaxError, ValueError, RecursionError) as error:
+            return error if isinstance(error, SyntaxError) else SyntaxError(str(error))
+    return None
+
+
+def plain(text: str) -> str:
+    """`text` without a notebook's magic and a console's prompts; every line that stays stands where it stood."""
+    if re.search(r"^>>> ", text, re.MULTILINE):
+        kept = (line[4:] if re.match(r"(>>>|\.\.\.) ", line) else "" for line in text.split("\n"))
+        text = "\n".join(kept)
+    return _MAGIC.sub(lambda line: line[1] + "pass" if line[1] else "", text)
+
+
+def joined(path: str, parts: Sequence[Excerpt], own: frozenset[str]) -> Program:
+    """The blocks of a page as one program: a later block may use what an earlier one defines."""
+    text, starts = "", []
+    for part in parts:
+        starts.append(text.count("\n") + 1)
+        text += plain(part.text).rstrip("\n") + "\n"
+
+    def place(line: int, column: int) -> tuple[int, int]:
+        index = max(number for number, start in enumerate(starts) if start <= line)
+        return parts[index].at(line - starts[index] + 1, column)
+
+    return Program(path, text, place, True, own)
+
+
+def inner(program: Program) -> Iterator[Program]:
+    """The scripts that stand as strings in a program, known by their PEP 723 header: `hf_jobs("uv", {"script": …})`."""
+    if not program.fragment or "# /// script" not in program.text:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for node in ast.walk(ast.parse(program.text)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "# /// script" in node.value:
+                first = node.lineno
+                if problem(node.value) is None and node.value.count("\n") == (node.end_lineno or first) - first:
+
+                    def place(line: int, column: int, first: int = first) -> tuple[int, int]:
+                        return program.place(first + line - 1, column)
+
+                    yield Program(program.path, node.value, place, True, program.own)
+
+
+def check(programs: Sequence[Program], cache: Cache) -> list[tuple[Program, Found]]:
+    """What is wrong with each program. Programs that are not Python are to be left out."""
+    programs = [*programs, *(script for program in programs for script in inner(program))]
+    environment = f"{packages(Path(sys.executable))} ty {metadata.version('ty')}"
+    raw: dict[int, list[dict[str, object]]] = {}
+    fresh = []
+    for number, program in enumerate(programs):
+        kept = cache.get("ty", environment, program.text)
+        if kept is None:
+            fresh.append(number)
+        else:
+            raw[number] = kept
+    if fresh:
+        for number, found in zip(fresh, _ty([programs[number].text for number in fresh]), strict=True):
+            raw[number] = found
+            cache.put(found, "ty", environment, programs[number].text)
+    drafts = [(program, found) for number, program in enumerate(programs) for found in _kept(program, raw[number])]
+    members = sorted({found.member for _, found in drafts if found.member is not None})
+    present = _present(members, environment, cache)
+    return [(program, draft.found) for program, draft in drafts if draft.member not in present]
+
+
+class _Draft(NamedTuple):
+    """A finding, and the (module, name) that ty says is missing, if that is what it says."""
+
+    found: Found
+    member: tuple[str, str] | None = None
+
+
+def _ty(texts: Sequence[str]) -> list[list[dict[str, object]]]:
+    """What ty says of each text: rule, message, line, column."""
+    from ty import find_ty_bin
+
+    with tempfile.TemporaryDirectory(prefix="skillpack-verify-") as folder:
+        names = [f"block_{number:04}.py" for number in range(len(texts))]
+        for name, text in zip(names, texts, strict=True):
+            (Path(folder) / name).write_text(text, encoding="utf-8", errors="replace")
+        (Path(folder) / "ty.toml").write_text("", encoding="utf-8")
+        done = subprocess.run(
+            [str(find_ty_bin()), "check", "--output-format", "gitlab", "--exit-zero", "--python", sys.prefix, *names],
+            cwd=folder,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+        if done.returncode not in (0, 1):
+            raise RuntimeError(f"ty failed: {done.stderr.decode('utf-8', 'replace')[-300:]}")
+        said = json.loads(done.stdout or b"[]")
+    found: list[list[dict[str, object]]] = [[] for _ in texts]
+    for one in said:
+        begin = one["location"]["positions"]["begin"]
+        message = one["description"].split(": ", 1)[1]
+        entry = {"rule": one["check_name"], "message": message, "line": begin["line"], "column": begin["column"]}
+        found[names.index(Path(one["location"]["path"]).name)].append(entry)
+    return found
+
+
+def _kept(program: Program, said: Sequence[dict[str, object]]) -> Iterator[_Draft]:
+    """Those of ty's findings that are findings here."""
+    for one in said:
+        rule, message = str(one["rule"]), str(one["message"])
+        line, column = program.place(int(str(one["line"])), int(str(one["column"])))
+        draft = _judged(program, rule, message)
+        if draft is not None:
+            yield draft._replace(found=draft.found._replace(line=line, column=column))
+
+
+def _judged(program: Program, rule: str, message: str) -> _Draft | None:
+    if rule == "import-not-found":
+        return _import(program, message)
+    if rule == "missing-attribute":
+        if member := re.match(r"Module `([\w.]+)` has no member `(\w+)`", message):
+            return _Draft(Found("python-name", message, _fix(member[1]), 1, 1), (member[1], member[2]))
+        known = re.match(_CLASS, message)
+        sure = known and known[1] not in _UNSURE and not re.search(rf"\bclass {known[1]}\b", program.text)
+        if known and sure and (program.fragment or not hasattr(builtins, known[1])):
+            return _Draft(Found("python-name", message, "see its documentation", 1, 1))
+    elif rule == "unknown-argument":
+        return _Draft(Found("python-call", message, "see the signature in the installed version", 1, 1))
+    elif program.fragment:
+        if rule in ("missing-argument", "too-many-positional-arguments", "parameter-already-assigned"):
+            return _Draft(Found("python-call", message, "see the signature in the installed version", 1, 1))
+        if rule == "no-matching-overload":
+            return _Draft(Found("python-call", message, "see the signatures in the installed version", 1, 1))
+        if rule == "invalid-argument-type" and re.search(r"Expected `Literal\[[^`]*`, found `Literal\[", message):
+            return _Draft(Found("python-call", message, "take one of these", 1, 1))
+        if rule == "unresolved-reference":
+            name = message.split("`")[1] if "`" in message else ""
+            kind = "python-unimported" if name in sys.stdlib_module_names or _installed(name) else "python-undefined"
+            return _Draft(Found(kind, message, "import or define it in the block", 1, 1))
+    return None
+
+
+def _import(program: Program, message: str) -> _Draft | None:
+    if member := re.match(r"Module `([\w.]+)` has no member `(\w+)`", message):
+        return _Draft(Found("python-import", message, _fix(member[1]), 1, 1), (member[1], member[2]))
+    named = re.match(r"Cannot resolve imported module `(\.*[\w.]*)`", message)
+    if named is None or named[1].startswith("."):
+        return None
+    top = named[1].partition(".")[0]
+    if top in program.own:
+        return None
+    if not _installed(top):
+        fix = "install it to have this code checked"
+        return _Draft(Found("not-checked", f"{top} is not installed here: what uses it was not checked", fix, 1, 1))
+    parent, _, name = named[1].rpartition(".")
+    return _Draft(Found("python-import", message, _fix(top), 1, 1), (parent, name))
+
+
+def _installed(module: str) -> bool:
+    try:
+        spec = find_spec(module)
+        return spec is not None and spec.origin is not None  # of a namespace (google) a part may be there
+    except (ImportError, ValueError):
+        return False
+
+
+def _fix(module: str) -> str:
+    """What is installed, for the reader to look it up there."""
+    top = module.partition(".")[0]
+    names = metadata.packages_distributions().get(top, [])
+    return f"see {names[0]} {metadata.version(names[0])}" if names else "see its documentation"
+
+
+def _present(members: Sequence[tuple[str, str]], environment: str, cache: Cache) -> set[tuple[str, str] | None]:
+    """Those (module, name) that exist once the module is imported, in a process of its own."""
+    present: set[tuple[str, str] | None] = set()
+    unknown = []
+    for member in members:
+        kept = cache.get("member", environment, *member)
+        if kept is None:
+            unknown.append(member)
+        elif kept:
+            present.add(member)
+    if unknown:
+        done = subprocess.run(
+            [sys.executable, str(_MEMBERS)],
+            input=json.dumps(unknown).encode(),
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+        answers = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else [False] * len(unknown)
+        for member, answer in zip(unknown, answers, strict=True):
+            cache.put(answer, "member", environment, *member)
+            if answer:
+                present.add(member)
+    return present

@@ -1,0 +1,209 @@
+"""A tool's name -> what it takes, by running its `--help`, and only that of tools which are allowed.
+
+A console script of Python is asked through probe.py, which reads its parser; any other program through the text of its
+help. What was learned is kept by the version of the tool.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from skillpack.verify import helptext
+from skillpack.verify.cache import Cache
+from skillpack.verify.interface import Command, Option, from_json
+
+#: What may be run unless the settings say otherwise.
+ALLOWED = (
+    *("hf", "trl", "trackio", "gradio", "uv", "uvx", "accelerate", "torchrun", "lm_eval", "lm-eval", "inspect"),
+    *("llama-server", "llama-cli", "llama-quantize", "skillpack"),
+)
+#: Longest that a program may take to print its help, in seconds.
+PATIENCE = 90
+PROBE = Path(__file__).with_name("probe.py")
+#: Its parser has no list of everything that it does; these arguments lead to the parser that has the most.
+_ASK = {"gradio": ["info"]}
+#: Commands that a program handles before its parser.
+_UNLISTED = {"gradio": ("cc", "component", "upload-mcp")}
+#: Options that `hf` takes out of the arguments of every command before it parses them.
+_HF_EVERYWHERE = (
+    Option(["--format"], 1, 1, ["auto", "human", "agent", "json", "quiet"]),
+    Option(["--json"]),
+    Option(["-q", "--quiet"]),
+    Option(["--no-truncate"]),
+)
+_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|(^|_)KEY($|_)", re.IGNORECASE)
+
+
+class Tools:
+    """The programs that may be run, and what each takes. `missing` collects those that are allowed and not here."""
+
+    def __init__(self, allowed: Sequence[str], cache: Cache) -> None:
+        self.allowed = frozenset(allowed)
+        self.cache = cache
+        self.missing: set[str] = set()
+        self._known: dict[tuple[str, ...], Command | None] = {}
+
+    def command(self, name: str, path: Sequence[str] = ()) -> Command | None:
+        """What `name path…` takes; None where it may not be run, is not here, or does not say."""
+        if name not in self.allowed:
+            return None
+        key = (name, *path)
+        if key not in self._known:
+            self._known[key] = self._ask(name, list(path))
+        return self._known[key]
+
+    def script(self, path: str, text: str) -> Command | None:
+        """What the script at `path`, whose content is `text`, takes. It is run with --help: ask for trusted ones."""
+        key = ("script", path, hashlib.sha256(text.encode()).hexdigest())
+        if key not in self._known:
+            around = f"{packages(Path(sys.executable))} {_digest(PROBE)}"
+            kept = self.cache.get(*key, around)
+            if kept is None:
+                if path.endswith(".py"):
+                    command = _probe(sys.executable, "script", str(Path(path).resolve()), ["--help"])
+                else:
+                    command = _read_help(["bash", str(Path(path).resolve())])
+                kept = command.to_json() if command else {}
+                self.cache.put(kept, *key, around)
+            self._known[key] = from_json(kept) if kept else None
+        return self._known[key]
+
+    def _ask(self, name: str, path: list[str]) -> Command | None:
+        program = _find(name)
+        if program is None:
+            self.missing.add(name)
+            return None
+        entry = _entry_point(program)
+        version = _version(program, entry)
+        kept = self.cache.get("tool", name, *path, version)
+        if kept is None:
+            if entry is not None:
+                arguments = [*(path or _ASK.get(name, [])), "--help"]
+                command = _probe(entry[0], "entry", entry[1], arguments, name=name)
+            else:
+                command = _read_help([program, *path])
+            command = _completed(name, path, command)
+            kept = command.to_json() if command else {}
+            self.cache.put(kept, "tool", name, *path, version)
+        return from_json(kept) if kept else None
+
+
+def _completed(name: str, path: list[str], command: Command | None) -> Command | None:
+    """`command` with what the program takes and its parser does not say."""
+    if command is None:
+        return None
+    if not path:
+        for word in _UNLISTED.get(name, ()):
+            command.subcommands[word] = Command(deferred=True)
+        if name == "gradio":
+            command.any_arguments = command.extra_options = True  # `gradio app.py`
+    if name == "hf":
+        for leaf in command.walk():
+            if not leaf.subcommands and not leaf.extra_options:
+                own = {word for option in leaf.options for word in option.names}
+                leaf.options += [option for option in _HF_EVERYWHERE if own.isdisjoint(option.names)]
+    if name == "trl" and path:
+        # What a training command does not know goes to `accelerate launch`.
+        launcher = _find("accelerate")
+        entry = _entry_point(launcher) if launcher else None
+        launch = _probe(entry[0], "entry", entry[1], ["launch", "--help"], name="accelerate") if entry else None
+        if launch is not None and path[0] not in ("env", "vllm-serve", "skills"):
+            command.options += [*launch.options, Option(["--accelerate_config"], 1, 1)]
+    return command
+
+
+def _find(name: str) -> str | None:
+    """The program `name`: beside this Python, or on the PATH."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else shutil.which(name)
+
+
+def _entry_point(program: str) -> tuple[str, str] | None:
+    """The Python and the `module:function` of a console script; None for any other program."""
+    try:
+        with Path(program).open("rb") as file:
+            head = file.read(2048)
+    except OSError:
+        return None
+    if not head.startswith(b"#!") or b"\0" in head:
+        return None
+    text = head.decode("utf-8", "replace")
+    function = re.search(r"^from ([\w.]+) import (\w+)", text, re.MULTILINE)
+    python = text[2:].split("\n", 1)[0].strip()
+    if function is None or "python" not in python or not Path(python.split()[0]).exists():
+        return None
+    return python.split()[0], f"{function[1]}:{function[2]}"
+
+
+def _version(program: str, entry: tuple[str, str] | None) -> str:
+    """What changes when the program does: versions of packages around a console script, else the file's size and time.
+
+    All packages, and not the tool's own alone: `trl sft` takes what its transformers takes.
+    """
+    if entry is None:
+        status = Path(program).resolve().stat()
+        return f"{program} {status.st_size} {status.st_mtime_ns}"
+    return f"{entry} {packages(Path(entry[0]))} {_digest(PROBE)}"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def packages(python: Path) -> str:
+    """A digest of the names and versions of what is installed beside the interpreter `python`."""
+    folders = sorted(python.parent.parent.glob("lib*/python*/site-packages")) or [
+        Path(one) for one in sys.path if one.endswith("site-packages")
+    ]
+    names = sorted(path.name for folder in folders for path in folder.glob("*.dist-info"))
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def _probe(python: str, kind: str, target: str, arguments: list[str], *, name: str = "") -> Command | None:
+    """What probe.py finds; what the program prints as help where it finds nothing."""
+    with tempfile.TemporaryDirectory(prefix="skillpack-verify-") as folder:
+        out = Path(folder) / "interface.json"
+        environment = _environment()
+        if name:
+            environment["SKILLPACK_PROBE_NAME"] = name
+        printed = _run([python, str(PROBE), str(out), kind, target, *arguments], folder, environment)
+        if out.exists():
+            return from_json(json.loads(out.read_text(encoding="utf-8")))
+    return helptext.parse(printed)
+
+
+def _read_help(command: list[str]) -> Command | None:
+    with tempfile.TemporaryDirectory(prefix="skillpack-verify-") as folder:
+        return helptext.parse(_run([*command, "--help"], folder, _environment()))
+
+
+def _run(command: list[str], folder: str, environment: dict[str, str]) -> str:
+    """What the command prints; "" where it cannot be run or takes too long."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without what looks like a secret, and without a reason to use the network."""
+    kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    return {**kept, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "NO_COLOR": "1", "COLUMNS": "200"}
