@@ -11,6 +11,9 @@ of the data), figures/, article.json. Behind each number of article.md stands, i
 a comment that no rendering shows, the file and the place that it comes from; check_article.py holds the two together.
 What only a person can say is left as a line that begins with TODO.
 
+After another run, --refresh takes its results and figures and keeps the text; check_article.py --update then writes the
+numbers anew.
+
 templates:
   ml-report   what was done, measured and paid; nothing is left to write
   modern      for the web: the finding first
@@ -153,6 +156,11 @@ def run(main: Callable[[list[str]], int]) -> int:
     except KeyboardInterrupt:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
+    except Exception as error:
+        if "No space left on device" not in str(error):  # each library raises it as a type of its own
+            raise
+        log("error: the disk is full\n  fix: free some of it (HF_HOME and TMPDIR count too), then run the same command")
+        return EXIT_FAILED
 
 
 # endregion skillpack:script
@@ -368,10 +376,12 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-ARTICLE = "article.md"
+ARTICLE, CHECK = "article.md", "article-check.json"
 TEMPLATES = ("ml-report", "modern", "standard", "arxiv")
-#: A number as it is written: 65, -0.072, 1,024, 5e-05
-NUMBER = re.compile(r"(?<![\w.,/+-])[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w]|[.,]\d)")
+#: A number as it is written: 65, -0.072, 1,024, 5e-05, 3 of 3x
+NUMBER = re.compile(
+    r"(?<![\w.,/+-])[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?!(?!x\b)\w|[.,]\d)"
+)
 #: Behind a number, unseen in every rendering: where it stands, with a factor, or why it stands nowhere.
 MARK = re.compile(
     r"<!--\s*(?:source:(?P<why>[^>]*?)|(?P<file>[^\s#>]+)#(?P<pointer>[^\s>]*?)(?P<factor>\s+[*/]\S+)?)\s*-->"
@@ -409,6 +419,13 @@ def read_article(folder: Path) -> Article:
     if not match or not isinstance(header, dict):
         raise Failure(f"{path} has no header between --- lines", "begin it with title, author, date", EXIT_USAGE)
     return Article(folder, text, header, text[match.end() :], text.count("\n", 0, match.end()) + 1)
+
+
+def article_files(folder: Path) -> list[Path]:
+    """The files of an article that are published: all but hidden ones and the record of its check."""
+    return [path for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != CHECK
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)]  # fmt: skip
 
 
 def file_sha256(path: Path) -> str:
@@ -463,7 +480,7 @@ def times(value: float, factor: str | None) -> float:
 
 # region skillpack:verdict
 def standing(metric: dict) -> str:
-    """ "better" or "worse" where the 95\u00a0% interval of tuned - base excludes zero, else "not shown to differ"."""
+    """ "better" or "worse" where the 95 % interval of tuned - base excludes zero, else "not shown to differ"."""
     if metric["low"] <= 0 <= metric["high"]:
         return "not shown to differ"
     return "better" if (metric["low"] > 0) == (metric["better"] == "higher") else "worse"
@@ -501,9 +518,10 @@ PANELS = 6  # metrics that a figure shows; the table has all
 
 def main(argv: list[str]) -> int:
     args = arguments(argv)
-    if (args.out / ARTICLE).exists():
+    written = (args.out / ARTICLE).exists()
+    if written and not args.refresh:
         raise Failure(f"{args.out / ARTICLE} exists, and may have been edited",
-                      "check_article.py --update renews its numbers; or name another --out", EXIT_USAGE)  # fmt: skip
+                      "--refresh renews results and figures and keeps the text; or name another --out", EXIT_USAGE)  # fmt: skip
     sources = gather(args.run, args.results)
     extra = checked_bibliography(args.bibliography)
     draft = Draft(sources)
@@ -517,7 +535,10 @@ def main(argv: list[str]) -> int:
     text = f"---\n{yaml_of(header)}---\n\n{body}"
     for source in sources:
         write_atomic(args.out / source["file"], source["text"])
-    write_atomic(args.out / "references.bib", bibliography(text, extra))
+    if args.refresh and written:
+        text = read_article(args.out).text
+    else:
+        write_atomic(args.out / "references.bib", bibliography(text, extra))
     write_artifact(args.out / "article.json", {
         "schema": "skillpack/article/1", "created": now(), "template": args.template,
         "results": [{"file": s["file"], "kind": s["kind"], "sha256": file_sha256(args.out / s["file"]),
@@ -525,7 +546,8 @@ def main(argv: list[str]) -> int:
         "figures": [{"file": f"figures/{name}.png", "sha256": file_sha256(args.out / f"figures/{name}.png"),
                      "from": places} for name, places in figures.items()],
     })  # fmt: skip
-    write_atomic(args.out / ARTICLE, redact(text))
+    if not (args.refresh and written):
+        write_atomic(args.out / ARTICLE, redact(text))
     todo = text.count("TODO")
     result = {"article": str(args.out / ARTICLE), "numbers": len(MARK.findall(text)), "todo": todo,
               "figures": [f"figures/{name}.png" for name in figures],
@@ -540,13 +562,17 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     options.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run, or a results file")
     options.add_argument("--results", type=Path, nargs="+", default=[], metavar="FILE", help="more results files")
     options.add_argument("--template", choices=TEMPLATES, default="ml-report")
-    options.add_argument("--author", action="append", required=True, help="repeat for each author, in order")
+    options.add_argument("--author", action="append", default=[], help="repeat for each author, in order")
     options.add_argument("--title", help="default: from the run")
     options.add_argument("--date", default=datetime.date.today().isoformat(), help="default: today")
     options.add_argument("--bibliography", type=Path, help="a .bib file whose entries are added")
     options.add_argument("--out", type=Path, default=Path("article"), help="folder to write (default: article)")
+    options.add_argument("--refresh", action="store_true", help="new results and figures; the text stays as it is")
     options.add_argument("--json", action="store_true", help="print what was written as JSON on standard output")
-    return options.parse_args(argv)
+    args = options.parse_args(argv)
+    if not args.author and not args.refresh:
+        options.error("name the authors with --author: nobody is guessed")
+    return args
 
 
 def now() -> str:
@@ -792,9 +818,9 @@ class Draft:
         told = "reward" if "reward" in entries[0] and "reward" in entries[last] else "loss"
         cut = f" It was cut short by {self.run['stopped_by']}." if self.run.get("stopped_by") else ""
         took = f" in {self.n('train_seconds', spec='.0f')} seconds" if "train_seconds" in self.run else ""
-        first = self.n("log", 0, told, spec=".3f")
-        return (f"Training took {self.n('steps', spec='d')} steps{took}. The {told} was {first} at step {self.n('log', 0, 'step', spec='d')} and {self.n('log', last, told, spec='.3f')} at step "
-                f"{self.n('log', last, 'step', spec='d')}.{cut}")  # fmt: skip
+        begun, ended = (f"{self.n('log', at, told, spec='.3f')} at step {self.n('log', at, 'step', spec='d')}"
+                        for at in (0, last))  # fmt: skip
+        return f"Training took {self.n('steps', spec='d')} steps{took}. The {told} was {begun} and {ended}.{cut}"
 
     def cost(self) -> str:
         if not self.plan:
@@ -829,17 +855,18 @@ class Draft:
             for index, task in enumerate(source["document"]["tasks"] if source["kind"] == "eval" else []):
                 if task["cut"]:
                     count = self.number(source, ("tasks", index, "cut"), "d")
-                    points.append(f"{count} answers on `{task['task']}` were cut at the limit of new tokens and judged as "
-                                  "they stand.")  # fmt: skip
+                    points.append(f"{count} answers on `{task['task']}` were cut at the limit of new tokens and judged "
+                                  "as they stand.")  # fmt: skip
         return "\n".join(f"- {point}" for point in points)
 
     def reproducibility(self) -> str:
         lines = []
         if self.run:
             versions = ", ".join(f"{name} {number}" for name, number in (self.run.get("versions") or {}).items())
-            lines += [f"The whole plan of the run stands in `{self.by_kind['run']['file']}` under `plan` (sha256 of its "
-                      f"model, dataset and settings: `{self.run['plan_sha256'][:16]}`): model, data, split and seed. Saved as "
-                      f"`plan.json`, `train_{self.plan['method']}.py --plan plan.json` of the skill "
+            file = self.by_kind["run"]["file"]
+            lines += [f"The whole plan of the run stands in `{file}` under `plan` (sha256 of its model, dataset and "
+                      f"settings: `{self.run['plan_sha256'][:16]}`): model, data, split and seed. "
+                      f"Saved as `plan.json`, `train_{self.plan['method']}.py --plan plan.json` of the skill "
                       "hugging-face-model-trainer runs it again.", ""]  # fmt: skip
             if versions:
                 lines += [f"Versions: {versions}.", ""]

@@ -144,6 +144,11 @@ def run(main: Callable[[list[str]], int]) -> int:
     except KeyboardInterrupt:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
+    except Exception as error:
+        if "No space left on device" not in str(error):  # each library raises it as a type of its own
+            raise
+        log("error: the disk is full\n  fix: free some of it (HF_HOME and TMPDIR count too), then run the same command")
+        return EXIT_FAILED
 
 
 # endregion skillpack:script
@@ -154,10 +159,12 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-ARTICLE = "article.md"
+ARTICLE, CHECK = "article.md", "article-check.json"
 TEMPLATES = ("ml-report", "modern", "standard", "arxiv")
-#: A number as it is written: 65, -0.072, 1,024, 5e-05
-NUMBER = re.compile(r"(?<![\w.,/+-])[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w]|[.,]\d)")
+#: A number as it is written: 65, -0.072, 1,024, 5e-05, 3 of 3x
+NUMBER = re.compile(
+    r"(?<![\w.,/+-])[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?!(?!x\b)\w|[.,]\d)"
+)
 #: Behind a number, unseen in every rendering: where it stands, with a factor, or why it stands nowhere.
 MARK = re.compile(
     r"<!--\s*(?:source:(?P<why>[^>]*?)|(?P<file>[^\s#>]+)#(?P<pointer>[^\s>]*?)(?P<factor>\s+[*/]\S+)?)\s*-->"
@@ -195,6 +202,13 @@ def read_article(folder: Path) -> Article:
     if not match or not isinstance(header, dict):
         raise Failure(f"{path} has no header between --- lines", "begin it with title, author, date", EXIT_USAGE)
     return Article(folder, text, header, text[match.end() :], text.count("\n", 0, match.end()) + 1)
+
+
+def article_files(folder: Path) -> list[Path]:
+    """The files of an article that are published: all but hidden ones and the record of its check."""
+    return [path for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != CHECK
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)]  # fmt: skip
 
 
 def file_sha256(path: Path) -> str:
@@ -303,8 +317,8 @@ def verdict_on(latex: dict | None) -> str:
         return f"whether article.tex compiles is not known, this {latex['engine']} is not whole: {latex['error']}"
     if latex["compiles"]:
         return f"article.tex compiles with {latex['engine']}, {latex['pages'] or 'some'} pages"
-    return (f"article.tex does not compile with {latex['engine']}: {latex['error']}\n  fix: mend that place of article.md: "
-            "raw LaTeX, or a character that LaTeX lacks")  # fmt: skip
+    fix = "mend that place of article.md: raw LaTeX, or a character that LaTeX lacks"
+    return f"article.tex does not compile with {latex['engine']}: {latex['error']}\n  fix: {fix}"
 
 
 def find_pandoc() -> str | None:
@@ -364,8 +378,8 @@ def write_html(article: Article, source: str, pandoc: str) -> Path:
     style = STYLES / ("modern.css" if article.template == "modern" else "standard.css")
     made_from = f'<meta name="article-sha256" content="{file_sha256(article.folder / ARTICLE)}">'
     text = convert(
-        article, source, pandoc, "--to", "html5", "--embed-resources", "--mathml", "--columns=10000", "--css", str(style),
-        "--variable", f"header-includes={made_from}", *numbering(article),
+        article, source, pandoc, "--to", "html5", "--embed-resources", "--mathml", "--columns=10000",
+        "--css", str(style), "--variable", f"header-includes={made_from}", *numbering(article),
     )  # fmt: skip
     path = article.folder / "article.html"
     write_atomic(path, text)

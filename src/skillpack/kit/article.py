@@ -12,10 +12,12 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-ARTICLE = "article.md"
+ARTICLE, CHECK = "article.md", "article-check.json"
 TEMPLATES = ("ml-report", "modern", "standard", "arxiv")
-#: A number as it is written: 65, -0.072, 1,024, 5e-05
-NUMBER = re.compile(r"(?<![\w.,/+-])[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w]|[.,]\d)")
+#: A number as it is written: 65, -0.072, 1,024, 5e-05, 3 of 3x
+NUMBER = re.compile(
+    r"(?<![\w.,/+-])[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?!(?!x\b)\w|[.,]\d)"
+)
 #: Behind a number, unseen in every rendering: where it stands, with a factor, or why it stands nowhere.
 MARK = re.compile(
     r"<!--\s*(?:source:(?P<why>[^>]*?)|(?P<file>[^\s#>]+)#(?P<pointer>[^\s>]*?)(?P<factor>\s+[*/]\S+)?)\s*-->"
@@ -53,6 +55,13 @@ def read_article(folder: Path) -> Article:
     if not match or not isinstance(header, dict):
         raise Failure(f"{path} has no header between --- lines", "begin it with title, author, date", EXIT_USAGE)
     return Article(folder, text, header, text[match.end() :], text.count("\n", 0, match.end()) + 1)
+
+
+def article_files(folder: Path) -> list[Path]:
+    """The files of an article that are published: all but hidden ones and the record of its check."""
+    return [path for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != CHECK
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)]  # fmt: skip
 
 
 def file_sha256(path: Path) -> str:
