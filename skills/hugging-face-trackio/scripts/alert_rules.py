@@ -153,6 +153,11 @@ def run(main: Callable[[list[str]], int]) -> int:
     except KeyboardInterrupt:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
+    except Exception as error:
+        if "No space left on device" not in str(error):  # each library raises it as a type of its own
+            raise
+        log("error: the disk is full\n  fix: free some of it (HF_HOME and TMPDIR count too), then run the same command")
+        return EXIT_FAILED
 
 
 # endregion skillpack:script

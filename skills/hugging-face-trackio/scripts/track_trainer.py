@@ -3,6 +3,7 @@
 # dependencies = [
 #   "accelerate>=1.15,<2",
 #   "datasets>=5.2,<6",
+#   "jsonschema>=4.21,<5",
 #   "peft>=0.21,<1",
 #   "tokenizers>=0.21,<1",
 #   "torch>=2.8,<3",
@@ -151,6 +152,11 @@ def run(main: Callable[[list[str]], int]) -> int:
     except KeyboardInterrupt:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
+    except Exception as error:
+        if "No space left on device" not in str(error):  # each library raises it as a type of its own
+            raise
+        log("error: the disk is full\n  fix: free some of it (HF_HOME and TMPDIR count too), then run the same command")
+        return EXIT_FAILED
 
 
 # endregion skillpack:script
@@ -257,7 +263,7 @@ def train_trl(project: str, name: str, steps: int, out: Path, lora: bool) -> Any
     return trainer.train()
 
 
-def main(argv: list[str]) -> int:
+def arguments(argv: list[str]) -> argparse.Namespace:
     top = parser(__doc__ or "")
     top.add_argument("trainer", choices=("transformers", "trl"))
     top.add_argument("--project", required=True, metavar="NAME")
@@ -271,6 +277,11 @@ def main(argv: list[str]) -> int:
         top.error(
             "--project: letters, digits, - and _; trackio drops all others from the file's name, so names collide"
         )
+    return args
+
+
+def main(argv: list[str]) -> int:
+    args = arguments(argv)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     train = train_trl if args.trainer == "trl" else train_transformers
     done = train(args.project, args.run, args.steps, args.out, args.lora)
