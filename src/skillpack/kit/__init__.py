@@ -36,8 +36,8 @@ def source_regions(folder: Path = Path(__file__).parent) -> dict[str, str]:
 
 
 def scripts(root: Path) -> Iterator[Path]:
-    """Every bundled script below `root`, a folder of skills or one skill's folder, and what grades its evals."""
-    yield from sorted([*root.glob("**/scripts/*.py"), *root.glob("**/evals/*.py")])
+    """Every bundled script and template below `root`, a folder of skills or one skill's, and what grades its evals."""
+    yield from sorted(path for place in ("scripts", "assets", "evals") for path in root.glob(f"**/{place}/*.py"))
 
 
 def tables(root: Path) -> Iterator[tuple[Path, Path]]:

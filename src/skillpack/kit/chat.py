@@ -1,0 +1,110 @@
+"""The region of the job templates that let a model write: with vLLM on a GPU, with transformers on a CPU."""
+
+from __future__ import annotations
+
+# region skillpack:chat
+import json
+import os
+from pathlib import Path
+
+
+class Chat:
+    """A model that answers conversations; prompts are cut to tokens by one code, whichever engine writes."""
+
+    def __init__(self, model: str, revision: str | None = None, engine: str = "auto", max_length: int | None = None):
+        """`engine`: vllm, transformers, or auto (vLLM on a GPU). `max_length`: tokens of prompt and answer together."""
+        import torch
+        from transformers import AutoConfig, AutoTokenizer
+
+        text = AutoConfig.from_pretrained(model, revision=revision).get_text_config()
+        self.max_length = min(max_length or 10**9, getattr(text, "max_position_embeddings", None) or 10**9)
+        self.tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
+        gpus = torch.cuda.device_count()
+        self.engine = engine if engine != "auto" else "vllm" if gpus else "transformers"
+        if self.engine == "vllm":
+            from vllm import LLM
+
+            self.model = LLM(
+                model=model, revision=revision, tensor_parallel_size=max(1, gpus), max_model_len=max_length
+            )
+        else:
+            from transformers import AutoModelForCausalLM
+
+            self.model = AutoModelForCausalLM.from_pretrained(model, revision=revision, dtype="auto").eval()
+            self.model.to("cuda" if gpus else "cpu")
+        print(f"{model} writes with {self.engine}", flush=True)
+
+    def tokens(self, prompt: str | list[dict]) -> list[int]:
+        """Token ids of a text or of messages; a base model without a template gets the contents one after the other."""
+        if self.tokenizer.chat_template:
+            messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+            return self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+        text = prompt if isinstance(prompt, str) else "\n\n".join(message["content"] for message in prompt)
+        return self.tokenizer(text)["input_ids"]
+
+    def __call__(self, prompts: list, max_new_tokens: int = 512, temperature: float = 0.0, seed: int = 0) -> list[dict]:
+        """{"text", "finish"} of each prompt, in order; finish is stop, length (cut), or too long (nothing written)."""
+        encoded = [self.tokens(prompt) for prompt in prompts]
+        fits = [len(ids) + max_new_tokens <= self.max_length for ids in encoded]
+        write = self._vllm if self.engine == "vllm" else self._transformers
+        written = iter(
+            write([i for i, fit in zip(encoded, fits, strict=True) if fit], max_new_tokens, temperature, seed)
+        )
+        return [next(written) if fit else {"text": None, "finish": "too long"} for fit in fits]
+
+    def _vllm(self, encoded: list, max_new_tokens: int, temperature: float, seed: int) -> list[dict]:
+        from vllm import SamplingParams
+
+        sampling = SamplingParams(max_tokens=max_new_tokens, temperature=temperature, seed=seed)
+        done = self.model.generate([{"prompt_token_ids": ids} for ids in encoded], sampling)
+        return [{"text": each.outputs[0].text, "finish": each.outputs[0].finish_reason} for each in done]
+
+    def _transformers(self, encoded: list, max_new_tokens: int, temperature: float, seed: int) -> list[dict]:
+        import torch
+
+        written = []
+        how = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
+        torch.manual_seed(seed)
+        for ids in encoded:  # one by one: no padding, so no answer depends on its neighbours
+            row = torch.tensor([ids], device=self.model.device)
+            end = self.tokenizer.eos_token_id
+            out = self.model.generate(
+                row, attention_mask=torch.ones_like(row), max_new_tokens=max_new_tokens, pad_token_id=end, **how
+            )[0, len(ids) :].tolist()
+            finish = "length" if len(out) == max_new_tokens and out[-1] != end else "stop"
+            written.append({"text": self.tokenizer.decode(out, skip_special_tokens=True), "finish": finish})
+        return written
+
+
+class Kept:
+    """Rows that are kept in a file as they come: a second attempt reads them, and goes on behind them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.rows = path, []
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else []:
+            try:
+                self.rows.append(json.loads(line))
+            except ValueError:
+                break  # the last line was cut off
+        if self.rows:
+            print(f"{len(self.rows)} rows are there from before", flush=True)
+
+    def add(self, rows: list[dict]) -> None:
+        """Writes the file anew and renames it, so that it is whole at any time, on a mounted bucket too."""
+        self.rows += rows
+        part = self.path.with_suffix(".part")
+        part.write_text("".join(json.dumps(row, ensure_ascii=True) + "\n" for row in self.rows), encoding="utf-8")
+        part.replace(self.path)
+        print(f"{len(self.rows)} rows", flush=True)
+
+
+def push_rows(rows: list[dict], repo: str, public: bool) -> None:
+    """The rows as a dataset of the Hub, private unless `public`."""
+    from datasets import Dataset
+
+    Dataset.from_list(rows).push_to_hub(repo, private=not public, token=os.environ.get("HF_TOKEN"))
+    print(f"pushed {len(rows)} rows to {repo} ({'public' if public else 'private'})", flush=True)
+
+
+# endregion skillpack:chat
