@@ -124,7 +124,8 @@ def test_a_finding_is_followed_by_its_line_with_a_caret() -> None:
 
 
 def test_a_finding_about_a_file_or_beyond_it_has_no_line() -> None:
-    assert shown(["---"], 1, 1) == []
+    whole = Diagnostic(Location("x", 1, 1), "slug", WARNING, "", "about the file", "")
+    assert text.render([whole], 1, lines_of=lambda _: pytest.fail("read for nothing")).count("\n") == 2
     assert shown(["---"], 7, 1) == []
     assert shown([], 2, 3) == []
     assert shown(["---", "  "], 2, 1) == []

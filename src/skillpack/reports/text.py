@@ -26,7 +26,7 @@ def render(
     path, lines = "", []
     for diagnostic in diagnostics:
         shown.append(_line(diagnostic, color))
-        if lines_of is not None:
+        if lines_of is not None and diagnostic.location[1:] != (1, 1):  # which is the file as a whole
             if diagnostic.location.path != path:
                 path = diagnostic.location.path
                 lines = redacted("\n".join(lines_of(path))).split("\n")
@@ -35,13 +35,13 @@ def render(
 
 
 def excerpt(lines: Sequence[str], location: Location, color: bool = False) -> list[str]:
-    """The line at `location` with its number, and a caret below its column; nothing for the file as a whole.
+    """The line at `location` with its number, and a caret below its column; nothing where there is no such line.
 
     A long line is cut around the caret. Where a token was redacted the columns are no longer those of the file, so
     the line stands alone.
     """
     _, number, column = location
-    if (number, column) == (1, 1) or number > len(lines) or not lines[number - 1].strip():
+    if number > len(lines) or not lines[number - 1].strip():
         return []
     line, at = lines[number - 1].rstrip("\r"), column - 1
     first = max(0, min(at - WIDTH // 2, len(line) - WIDTH))
