@@ -52,55 +52,59 @@ def script_environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TRACKIO_DIR": str(folder / "trackio")}
 
 
+def plan_document(model: Path, rows: Path, method: str = "sft", **settings: object) -> dict:
+    """plan.json of a tiny run of 12 steps, with these settings changed."""
+    return {
+        "schema": "skillpack/plan/1",
+        "name": "tiny",
+        "method": method,
+        "model": {"id": str(model), "parameters": 140_000, "layers": 2, "hidden_size": 64, "vocab_size": 1024},
+        "dataset": {
+            "source": {"id": str(rows), "split": "train"},
+            "mapping": {},
+            "split": {"key": "group", "fraction": 0.2, "seed": 0},
+            "rows": 128,
+        },
+        "hardware": {"where": "local", "device": "cpu", "name": "test", "memory_gb": 4},
+        "settings": {
+            "device": "cpu",
+            "precision": "fp32",
+            "weights": "fp32",
+            "lora": None,
+            "batch_size": 4,
+            "accumulation": 1,
+            "steps": 12,
+            "learning_rate": 0.001,
+            "warmup_steps": 1,
+            "activation_checkpointing": False,
+            "max_length": 256,
+            "packing": False,
+            "seed": 0,
+            "save_seconds": 300,
+            "deadline_seconds": None,
+            "held_out_rows": 20,
+            **settings,
+        },
+        "estimate": {
+            "memory_gb": 1.0,
+            "memory_parts_gb": {},
+            "train_seconds": 1,
+            "train_seconds_range": [1, 2],
+            "disk_gb": 0.1,
+            "cost_usd": 0.0,
+        },
+        "choices": [],
+        "warnings": [],
+    }
+
+
 @pytest.fixture
 def plan(tmp_path: Path, tiny_model: Path, docstring_rows: Path):
     """`plan(**settings)`: writes plan.json of a tiny run with these settings changed, and returns its path."""
 
     def write(model: Path = tiny_model, rows: Path = docstring_rows, method: str = "sft", **settings: object) -> Path:
-        document = {
-            "schema": "skillpack/plan/1",
-            "name": "tiny",
-            "method": method,
-            "model": {"id": str(model), "parameters": 140_000, "layers": 2, "hidden_size": 64, "vocab_size": 1024},
-            "dataset": {
-                "source": {"id": str(rows), "split": "train"},
-                "mapping": {},
-                "split": {"key": "group", "fraction": 0.2, "seed": 0},
-                "rows": 128,
-            },
-            "hardware": {"where": "local", "device": "cpu", "name": "test", "memory_gb": 4},
-            "settings": {
-                "device": "cpu",
-                "precision": "fp32",
-                "weights": "fp32",
-                "lora": None,
-                "batch_size": 4,
-                "accumulation": 1,
-                "steps": 12,
-                "learning_rate": 0.001,
-                "warmup_steps": 1,
-                "activation_checkpointing": False,
-                "max_length": 256,
-                "packing": False,
-                "seed": 0,
-                "save_seconds": 300,
-                "deadline_seconds": None,
-                "held_out_rows": 20,
-                **settings,
-            },
-            "estimate": {
-                "memory_gb": 1.0,
-                "memory_parts_gb": {},
-                "train_seconds": 1,
-                "train_seconds_range": [1, 2],
-                "disk_gb": 0.1,
-                "cost_usd": 0.0,
-            },
-            "choices": [],
-            "warnings": [],
-        }
         path = tmp_path / "plan.json"
-        path.write_text(json.dumps(document), encoding="utf-8")
+        path.write_text(json.dumps(plan_document(model, rows, method, **settings)), encoding="utf-8")
         return path
 
     return write
