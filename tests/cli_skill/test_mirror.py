@@ -129,6 +129,26 @@ def test_within_one_hub_large_files_are_not_downloaded(desk: Desk) -> None:
     assert kept == []
 
 
+def test_a_file_that_one_hub_keeps_in_git_and_the_other_as_large_is_the_same_file(desk: Desk, source: Desk) -> None:
+    repo, dest = f"{source.user}/space", f"{desk.user}/space"
+    source.api.create_repo(repo, repo_type="space", space_sdk="gradio")
+    source.api.upload_file(path_or_fileobj=b"", path_in_repo=".gitattributes", repo_id=repo, repo_type="space")
+    source.api.upload_file(path_or_fileobj=b"text\n", path_in_repo="notes.bin", repo_id=repo, repo_type="space")
+    done = desk.json("mirror_repo.py", repo, dest, "--type", "space", "--from-endpoint", source.hub.url, "--yes")
+    assert done["done"] and desk.api.space_info(dest).sdk == "gradio"
+    there, here = desk.contents(dest, repo_type="space"), source.contents(repo, repo_type="space")
+    assert there.keys() == here.keys() and there["notes.bin"] != here["notes.bin"]  # SHA-256 there, git's hash here
+    again = desk.json("mirror_repo.py", repo, dest, "--type", "space", "--from-endpoint", source.hub.url, "--yes")
+    assert again["done"] and again["commits"] == 0
+
+    desk.api.upload_file(path_or_fileobj=b"tex!\n", path_in_repo="notes.bin", repo_id=dest, repo_type="space")
+    found = desk.json(
+        "mirror_repo.py", repo, dest, "--type", "space", "--from-endpoint", source.hub.url, "--check", code=1
+    )  # fmt: skip
+    assert found["differences"] == ["notes.bin: differs"]
+    assert not list(desk.folder.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

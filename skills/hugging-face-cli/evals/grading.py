@@ -277,6 +277,18 @@ class Desk:
         known = self.start.get("jobs", [])
         return [job for job in reversed(self._every_job()) if job["id"] not in known]
 
+    def ceiling(self, job: dict[str, Any]) -> float:
+        """The most that a job can cost, in dollars: its timeout at the price of its flavor, which attempts share."""
+        prices = {each["name"]: each["unitCostUSD"] for each in self._get("/api/jobs/hardware")}
+        return float(prices[job["flavor"]] * job["timeout"] / 60)
+
+    def pull_requests(self, kind: str, name: str) -> list[str]:
+        """The revisions of a repo's open pull requests, [] where there is no repo."""
+        if self.info(kind, name) is None:
+            return []
+        found = self.api.get_repo_discussions(self.repo(name), repo_type=kind, discussion_type="pull_request")
+        return [f"refs/pr/{each.num}" for each in found if each.status in ("open", "draft")]
+
     def _every_job(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._get(f"/api/jobs/{self.user}")
         return found

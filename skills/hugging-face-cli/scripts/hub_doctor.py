@@ -194,7 +194,7 @@ def versions() -> Iterator[Check]:
     """The library that runs this script, and the `hf` that the user's shell finds."""
     library = metadata.version("huggingface_hub")
     yield Check("library", "ok", f"huggingface_hub {library}, Python {sys.version.split()[0]}")
-    found = shutil.which("hf")
+    found = shutil.which("hf", path=users_path())
     if found is None:
         yield Check("hf", "warn", "no `hf` on PATH", "pip install -U huggingface_hub")
     else:
@@ -229,6 +229,14 @@ def versions() -> Iterator[Check]:
         yield Check(
             "xet", "warn", "hf_xet is missing: uploads are one commit, and slow", "pip install -U huggingface_hub"
         )
+
+
+def users_path() -> str:
+    """PATH without the throw-away environment that `uv run` makes for this script, whose `hf` is not the user's."""
+    path = os.environ.get("PATH", "")
+    if "environments-v" not in sys.prefix:
+        return path
+    return os.pathsep.join(folder for folder in path.split(os.pathsep) if not folder.startswith(sys.prefix))
 
 
 def settings() -> Iterator[Check]:
