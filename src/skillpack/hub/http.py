@@ -110,6 +110,7 @@ def endpoint(path: str, handler: Handler, *methods: str) -> Route:
         answer = await run_in_threadpool(handler, request.app.state.hub, request, body)
         return answer if isinstance(answer, Response) else JSONResponse(answer)
 
+    call.__wrapped__ = handler  # type: ignore[attr-defined]  # what openapi reads
     return Route(path, call, methods=list(methods) or ["GET"])
 
 

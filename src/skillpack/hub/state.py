@@ -35,6 +35,7 @@ MODULES = (
     "viewer",
     "papers",
     "account",
+    "openapi",
     "resolve",
     "web",
 )

@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# __PURPOSE__
+# Runs under bash 3.2, the one of macOS, with curl 7.66 or newer and jq 1.6 or newer.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+__PURPOSE__
+
+usage: __NAME__.sh [--limit N] [__KEY__ ...]
+
+Takes each __KEY__ as an argument, or as NDJSON on standard input: one {"__KEY__": "..."} a line.
+Writes NDJSON on standard output: what came in, and __FIELDS__.
+
+options:
+  --limit N   write at most N records
+  --help      this text
+
+examples:
+  __NAME__.sh __EXAMPLE__
+  printf '{"__KEY__": "__EXAMPLE__"}\n' | __NAME__.sh --limit 5
+
+environment:
+  HF_TOKEN         sent to the Hub and never printed; without it only what is public is seen
+  HF_ENDPOINT      another Hub than https://huggingface.co
+  HF_TOOL_RETRIES  how often a request is tried again after 429, 5xx or a refused connection (4)
+
+exit codes:
+  0    done
+  1    done, but the Hub refused some of what came in; each is named on standard error
+  2    wrong arguments or wrong input; nothing was asked
+  3    the Hub could not be asked; what was written until then is right
+  130  interrupted
+END
+}
+
+# region plumbing
+endpoint=${HF_ENDPOINT:-https://huggingface.co}
+endpoint=${endpoint%/}
+
+fail() { # CODE MESSAGE
+  printf 'error: %s\n' "$2" >&2
+  exit "$1"
+}
+
+for program in curl jq; do
+  command -v "$program" >/dev/null || fail 3 "$program is not installed"
+done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# The token reaches curl by a file in a folder of this user alone: arguments are seen by every user of the machine.
+: >"$work/token"
+if [ -n "${HF_TOKEN:-}" ]; then
+  printf 'Authorization: Bearer %s\n' "$HF_TOKEN" >"$work/token"
+fi
+
+# get URL: its answer in $work/body, the address of its next page in $next. Returns 1 when the Hub says no to this
+# request, and ends the script once retrying is no use. curl retries 429, 5xx and lost connections, and waits as long
+# as Retry-After says.
+get() {
+  local code status=0
+  code=$(curl --fail --silent --show-error --location --max-time 60 --retry "${HF_TOOL_RETRIES:-4}" \
+    --retry-connrefused --retry-max-time 300 --header 'Accept: application/json' --header "@$work/token" \
+    --dump-header "$work/headers" --output "$work/body" --write-out '%{http_code}' "$1") || status=$?
+  case $status:$code in
+    0:*) ;;
+    22:429 | 22:5*) fail 3 "$1: $code, and retrying was no use: wait, or look at HF_ENDPOINT" ;;
+    22:*)
+      printf 'error: %s: %s\n' "$1" "$code" >&2
+      return 1
+      ;;
+    *) fail 3 "$1: no whole answer (curl's exit code $status)" ;;
+  esac
+  next=$(tr -d '\r' <"$work/headers" | sed -n 's/^[Ll][Ii][Nn][Kk]:.*<\([^>]*\)>; *rel="next".*/\1/p' | tail -n 1)
+  case $next in
+    '' | "$endpoint"/*) ;;
+    *) fail 3 "the next page is at $next, not at $endpoint: the token stays here" ;;
+  esac
+}
+
+# records KEY [VALUE ...]: what came in, one object a line in $work/records, all of it checked before the first request.
+records() {
+  local key=$1
+  shift
+  if [ $# -gt 0 ]; then
+    jq -nc --arg key "$key" '$ARGS.positional[] | {($key): .}' --args "$@" >"$work/records"
+    return
+  fi
+  [ ! -t 0 ] || fail 2 "give each $key as an argument, or NDJSON on standard input"
+  jq -Rc --arg key "$key" '
+    select(test("\\S")) | input_line_number as $line | (try fromjson catch error("line \($line): not JSON"))
+    | if type == "object" and (.[$key] | type) == "string" then .
+      else error("line \($line): not an object with a text \"\($key)\"") end' >"$work/records" ||
+    fail 2 "standard input, see the line above"
+}
+
+# filled PATH KEY RECORD: PATH with {KEY} replaced; a slash stays, because ids of repos have one.
+filled() {
+  jq -r --arg path "$1" --arg key "$2" '
+    (.[$key] | split("/") | map(@uri) | join("/")) as $value | $path | split("{\($key)}") | join($value)' <<<"$3"
+}
+
+# write FILE: its lines, until --limit is reached, where there is one; then it returns 1.
+limit='' written=0
+write() {
+  if [ -z "$limit" ]; then
+    cat "$1"
+    return
+  fi
+  head -n $((limit - written)) "$1"
+  written=$((written + $(wc -l <"$1")))
+  [ "$written" -lt "$limit" ]
+}
+# endregion plumbing
+
+path='__PATH__'
+key='__KEY__'
+fields='__FIELDS__'
+
+values=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --help | -h)
+      usage
+      exit 0
+      ;;
+    --limit)
+      limit=${2:-}
+      case $limit in '' | 0 | *[!0-9]*) fail 2 "--limit takes a number above 0" ;; esac
+      shift
+      ;;
+    -*) fail 2 "there is no option $1; see --help" ;;
+    *) values[${#values[@]}]=$1 ;;
+  esac
+  shift
+done
+
+records "$key" ${values[@]+"${values[@]}"}
+refused=0
+while IFS= read -r record <&3; do
+  url=$endpoint$(filled "$path" "$key" "$record")
+  while [ -n "$url" ]; do
+    if ! get "$url"; then
+      refused=1
+      break
+    fi
+    jq -c --argjson record "$record" --arg fields "$fields" '
+      if type == "array" then .[] else . end | . as $item
+      | $record + ([$fields | split(",")[] | {(.): $item[.]}] | add)' "$work/body" >"$work/lines"
+    write "$work/lines" || exit "$refused"
+    url=$next
+  done
+done 3<"$work/records"
+exit "$refused"

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = []
+# ///
+"""Compares two models field by field: what the Hub says of them, their cards, and their config.json.
+
+Takes two ids as arguments, or as NDJSON on standard input: two lines of {"id": "org/name"}.
+Writes NDJSON on standard output, one line a field: field, left, right and same. Fields are hub.*, card.* and config.*.
+
+examples:
+  diff_models.py Qwen/Qwen3-0.6B Qwen/Qwen3-1.7B --changed
+  diff_models.py me/base me/tuned | jq -r 'select(.field | startswith("config.")) | select(.same | not).field'
+
+environment:
+  HF_TOKEN         sent to the Hub and never printed; without it only what is public is seen
+  HF_ENDPOINT      another Hub than https://huggingface.co
+  HF_TOOL_RETRIES  how often a request is tried again after 429, 5xx or a lost connection (4)
+
+exit codes:
+  0    done
+  1    done, but the Hub refused some of what came in; each is named on standard error
+  2    wrong arguments or wrong input; nothing was asked
+  3    the Hub could not be asked; what was written until then is right
+  130  interrupted
+"""
+
+# region plumbing
+import argparse
+import http.client
+import json
+import os
+import random
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+ENDPOINT = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+TOKEN = os.environ.get("HF_TOKEN", "").strip()
+RETRIES = int(os.environ.get("HF_TOOL_RETRIES", "4"))
+TIMEOUT_SECONDS, MAX_WAIT_SECONDS = 60, 300
+
+
+class Refused(Exception):
+    """The Hub said no to this request; others may still be answered."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Stop(Exception):
+    """Nothing more can be done: a message, and the exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows renamed repos and files on other hosts; urllib by itself would send the token to those too."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+        following = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if following and urlsplit(newurl)[:2] != urlsplit(req.full_url)[:2]:
+            following.remove_header("Authorization")
+        return following
+
+
+OPENER = urllib.request.build_opener(Redirects)
+
+
+def get(url: str) -> tuple[Any, str]:
+    """(what `url` answers, the address of its next page or ""). Raises Refused, or Stop once retrying is no use."""
+    request = urllib.request.Request(url, headers={"Accept": "application/json"})
+    if TOKEN:
+        request.add_header("Authorization", f"Bearer {TOKEN}")
+    for attempt in range(RETRIES + 1):
+        wait = 2**attempt * random.uniform(0.5, 1)
+        try:
+            with OPENER.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                following = re.search(r'<([^>]+)>;\s*rel="next"', answer.headers.get("Link", ""))
+                return json.load(answer), following[1] if following else ""
+        except urllib.error.HTTPError as error:
+            problem = f"{error.code} {error.reason}"
+            if error.code != 429 and error.code < 500:
+                raise Refused(f"{url}: {problem}", error.code) from None
+            wait = float(error.headers.get("Retry-After") or wait)
+        except (OSError, http.client.HTTPException, ValueError) as error:  # no connection, or half an answer
+            problem = str(error) or type(error).__name__
+        if attempt == RETRIES or wait > MAX_WAIT_SECONDS:
+            break
+        print(f"{problem}; trying again in {wait:.0f} s", file=sys.stderr)
+        time.sleep(wait)
+    raise Stop(f"{url}: {problem}, after {attempt + 1} tries: wait, or look at HF_ENDPOINT", 3)
+
+
+def pages(path: str) -> Iterator[dict]:
+    """Every item of a list, however many pages it has; or the one object that `path` answers."""
+    url = ENDPOINT + path
+    while url:
+        answer, url = get(url)
+        if url and not url.startswith(ENDPOINT + "/"):
+            raise Stop(f"the next page is at {url}, not at {ENDPOINT}: the token stays here", 3)
+        yield from answer if isinstance(answer, list) else [answer]
+
+
+def records(arguments: list[str], key: str) -> list[dict]:
+    """What came in, all of it checked before the first request."""
+    if arguments:
+        return [{key: value} for value in arguments]
+    if sys.stdin.isatty():
+        raise Stop(f"give each {key} as an argument, or NDJSON on standard input", 2)
+    found = []
+    for number, line in enumerate(sys.stdin, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise Stop(f"standard input, line {number}: not JSON: {error}", 2) from None
+        if not isinstance(record, dict) or not isinstance(record.get(key), str):
+            raise Stop(f'standard input, line {number}: not an object with a text "{key}"', 2)
+        found.append(record)
+    return found
+
+
+def filled(path: str, key: str, value: str) -> str:
+    """`path` with {key} replaced; a slash stays, because ids of repos have one."""
+    return path.replace("{" + key + "}", quote(value, safe="/"))
+
+
+def count(text: str) -> int:
+    """The N of --limit."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError("takes a number above 0")
+    return int(text)
+
+
+def emit(record: dict) -> None:
+    print(json.dumps(record, ensure_ascii=False), flush=True)
+
+
+def run(main: Callable[[list[str]], int]) -> int:
+    """Calls `main` and turns what it raises into a message and an exit code."""
+    try:
+        return main(sys.argv[1:])
+    except Stop as stop:
+        print(f"error: {stop}", file=sys.stderr)
+        return stop.code
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+# endregion plumbing
+
+KEY = "id"
+EXPANDED = ("cardData", "downloads", "gated", "lastModified", "library_name", "likes", "pipeline_tag", "safetensors")
+ABOUT = "/api/models/{id}?" + "&".join(f"expand={name}" for name in EXPANDED)
+CONFIG = "/{id}/resolve/main/config.json"  # the Hub's own "config" has only a few of its keys
+
+
+def config_of(model_id: str) -> dict:
+    """config.json; {} for a model that has none."""
+    try:
+        return next(pages(filled(CONFIG, KEY, model_id)))
+    except Refused as error:
+        if error.status == 404:
+            return {}
+        raise
+
+
+def flat(prefix: str, values: dict) -> dict:
+    """Nested objects as one level of dotted names; lists stay whole."""
+    found: dict = {}
+    for name, value in values.items():
+        found |= flat(f"{prefix}.{name}", value) if isinstance(value, dict) else {f"{prefix}.{name}": value}
+    return found
+
+
+def fields_of(model_id: str) -> dict:
+    about = next(pages(filled(ABOUT, KEY, model_id)))
+    card = about.pop("cardData", None) or {}
+    known = {name: value for name, value in about.items() if name in EXPANDED}
+    return flat("hub", known) | flat("card", card) | flat("config", config_of(model_id))
+
+
+def main(argv: list[str]) -> int:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("values", nargs="*", metavar=KEY)
+    arguments.add_argument("--changed", action="store_true", help="only fields that differ")
+    arguments.add_argument("--limit", type=count, metavar="N", help="write at most N fields")
+    options = arguments.parse_args(argv)
+    given = [record[KEY] for record in records(options.values, KEY)]
+    if len(given) != 2:
+        raise Stop(f"two models are compared; {len(given)} came in", 2)
+    try:
+        left, right = map(fields_of, given)
+    except Refused as error:
+        raise Stop(str(error), 1) from None
+    rows = [
+        {"field": name, "left": left.get(name), "right": right.get(name), "same": left.get(name) == right.get(name)}
+        for name in sorted(left.keys() | right.keys())
+    ]
+    for row in [row for row in rows if not (options.changed and row["same"])][: options.limit]:
+        emit(row)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

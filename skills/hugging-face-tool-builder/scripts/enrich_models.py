@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = []
+# ///
+"""Adds licence, downloads, likes and size to models.
+
+Takes each id as an argument, or as NDJSON on standard input: one {"id": "org/name"} a line.
+Writes NDJSON on standard output, in the order of what came in: what came in, and license, downloads (30 days),
+downloads_all_time, likes, gated, parameters, task, library and last_modified. What the Hub does not know is null.
+
+examples:
+  enrich_models.py Qwen/Qwen3-0.6B HuggingFaceTB/SmolLM2-135M
+  find_models_by_paper.sh 2307.09288 | enrich_models.py --limit 50 | jq -c 'select(.downloads > 1000) | [.id, .license]'
+
+environment:
+  HF_TOKEN         sent to the Hub and never printed; without it only what is public is seen
+  HF_ENDPOINT      another Hub than https://huggingface.co
+  HF_TOOL_RETRIES  how often a request is tried again after 429, 5xx or a lost connection (4)
+
+exit codes:
+  0    done
+  1    done, but the Hub refused some of what came in; each is named on standard error
+  2    wrong arguments or wrong input; nothing was asked
+  3    the Hub could not be asked; what was written until then is right
+  130  interrupted
+"""
+
+# region plumbing
+import argparse
+import http.client
+import json
+import os
+import random
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+ENDPOINT = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+TOKEN = os.environ.get("HF_TOKEN", "").strip()
+RETRIES = int(os.environ.get("HF_TOOL_RETRIES", "4"))
+TIMEOUT_SECONDS, MAX_WAIT_SECONDS = 60, 300
+
+
+class Refused(Exception):
+    """The Hub said no to this request; others may still be answered."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Stop(Exception):
+    """Nothing more can be done: a message, and the exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows renamed repos and files on other hosts; urllib by itself would send the token to those too."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+        following = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if following and urlsplit(newurl)[:2] != urlsplit(req.full_url)[:2]:
+            following.remove_header("Authorization")
+        return following
+
+
+OPENER = urllib.request.build_opener(Redirects)
+
+
+def get(url: str) -> tuple[Any, str]:
+    """(what `url` answers, the address of its next page or ""). Raises Refused, or Stop once retrying is no use."""
+    request = urllib.request.Request(url, headers={"Accept": "application/json"})
+    if TOKEN:
+        request.add_header("Authorization", f"Bearer {TOKEN}")
+    for attempt in range(RETRIES + 1):
+        wait = 2**attempt * random.uniform(0.5, 1)
+        try:
+            with OPENER.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                following = re.search(r'<([^>]+)>;\s*rel="next"', answer.headers.get("Link", ""))
+                return json.load(answer), following[1] if following else ""
+        except urllib.error.HTTPError as error:
+            problem = f"{error.code} {error.reason}"
+            if error.code != 429 and error.code < 500:
+                raise Refused(f"{url}: {problem}", error.code) from None
+            wait = float(error.headers.get("Retry-After") or wait)
+        except (OSError, http.client.HTTPException, ValueError) as error:  # no connection, or half an answer
+            problem = str(error) or type(error).__name__
+        if attempt == RETRIES or wait > MAX_WAIT_SECONDS:
+            break
+        print(f"{problem}; trying again in {wait:.0f} s", file=sys.stderr)
+        time.sleep(wait)
+    raise Stop(f"{url}: {problem}, after {attempt + 1} tries: wait, or look at HF_ENDPOINT", 3)
+
+
+def pages(path: str) -> Iterator[dict]:
+    """Every item of a list, however many pages it has; or the one object that `path` answers."""
+    url = ENDPOINT + path
+    while url:
+        answer, url = get(url)
+        if url and not url.startswith(ENDPOINT + "/"):
+            raise Stop(f"the next page is at {url}, not at {ENDPOINT}: the token stays here", 3)
+        yield from answer if isinstance(answer, list) else [answer]
+
+
+def records(arguments: list[str], key: str) -> list[dict]:
+    """What came in, all of it checked before the first request."""
+    if arguments:
+        return [{key: value} for value in arguments]
+    if sys.stdin.isatty():
+        raise Stop(f"give each {key} as an argument, or NDJSON on standard input", 2)
+    found = []
+    for number, line in enumerate(sys.stdin, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise Stop(f"standard input, line {number}: not JSON: {error}", 2) from None
+        if not isinstance(record, dict) or not isinstance(record.get(key), str):
+            raise Stop(f'standard input, line {number}: not an object with a text "{key}"', 2)
+        found.append(record)
+    return found
+
+
+def filled(path: str, key: str, value: str) -> str:
+    """`path` with {key} replaced; a slash stays, because ids of repos have one."""
+    return path.replace("{" + key + "}", quote(value, safe="/"))
+
+
+def count(text: str) -> int:
+    """The N of --limit."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError("takes a number above 0")
+    return int(text)
+
+
+def emit(record: dict) -> None:
+    print(json.dumps(record, ensure_ascii=False), flush=True)
+
+
+def run(main: Callable[[list[str]], int]) -> int:
+    """Calls `main` and turns what it raises into a message and an exit code."""
+    try:
+        return main(sys.argv[1:])
+    except Stop as stop:
+        print(f"error: {stop}", file=sys.stderr)
+        return stop.code
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+# endregion plumbing
+
+from concurrent.futures import ThreadPoolExecutor
+
+KEY = "id"
+EXPANDED = (
+    *("downloads", "downloadsAllTime", "likes", "gated", "tags", "cardData", "safetensors"),
+    *("pipeline_tag", "library_name", "lastModified"),
+)
+PATH = "/api/models/{id}?" + "&".join(f"expand={name}" for name in EXPANDED)
+WORKERS = 4  # at a time: enough to hide the distance, few enough to stay under a rate limit
+
+
+def license_of(model: dict) -> str | None:
+    """What the card says, or the tag that the Hub makes of it; "other" becomes the name that the card gives."""
+    card = model.get("cardData") or {}
+    found = card.get("license") or next((t[8:] for t in model.get("tags", []) if t.startswith("license:")), None)
+    if isinstance(found, list):
+        found = ", ".join(map(str, found))
+    return card.get("license_name") or found if found == "other" else found
+
+
+def described(model: dict) -> dict:
+    return {
+        "license": license_of(model),
+        "downloads": model.get("downloads"),
+        "downloads_all_time": model.get("downloadsAllTime"),
+        "likes": model.get("likes"),
+        "gated": model.get("gated"),
+        "parameters": (model.get("safetensors") or {}).get("total"),
+        "task": model.get("pipeline_tag"),
+        "library": model.get("library_name"),
+        "last_modified": model.get("lastModified"),
+    }
+
+
+def enriched(record: dict) -> dict | Refused:
+    try:
+        return {**record, **described(next(pages(filled(PATH, KEY, record[KEY]))))}
+    except Refused as error:
+        return error
+
+
+def main(argv: list[str]) -> int:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("values", nargs="*", metavar=KEY)
+    arguments.add_argument("--limit", type=count, metavar="N", help="take at most N records")
+    options = arguments.parse_args(argv)
+    refused = 0
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for answer in pool.map(enriched, records(options.values, KEY)[: options.limit]):
+            if isinstance(answer, Refused):
+                print(f"error: {answer}", file=sys.stderr)
+                refused += 1
+            else:
+                emit(answer)
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
