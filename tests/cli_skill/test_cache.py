@@ -83,7 +83,9 @@ def test_the_report_names_what_is_large_and_stale_and_changes_nothing(desk: Desk
 
 
 def test_what_is_named_goes_and_what_is_kept_stays(desk: Desk, cache: Path) -> None:
-    kept = desk.json("cache_report.py", "--free", "stale", "--keep", f"*/{ROWS}", "--yes")
+    typo = desk.script("cache_report.py", "--free", "stale", "--keep", "rosw", "--yes")
+    assert typo.returncode == 2 and ROWS in typo.stderr and ROWS in str(scan_cache_dir(cache).repos)
+    kept = desk.json("cache_report.py", "--free", "stale", "--keep", ROWS, "--yes")
     assert not kept["freed"] and ROWS in str(scan_cache_dir(cache).repos)
 
     done = desk.json("cache_report.py", "--free", "stale", "incomplete", "--free", "formats", "--yes")

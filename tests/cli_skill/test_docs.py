@@ -52,6 +52,7 @@ def test_drift_is_found_and_mended(tmp_path: Path) -> None:
 
 BAD = r"""
 # hf repo create comment
+huggingface-cli login --token "$HF_TOKEN"
 hf repo create me/x
 for r in a b; do hf download "$r" --include "*.json" --local-dir ./x; done
 HF_HUB_OFFLINE=1 hf upload me/x . --privat && hf cache list --sort size:desc --json > out.json
@@ -69,9 +70,11 @@ def test_lint_names_each_wrong_command_with_its_line_and_no_right_one(tmp_path: 
     done = sync(SCRIPTS / "sync_reference.py", "--lint", "-", "--json", text=BAD)
     assert done.returncode == 1
     found = [(each["line"], each["problem"]) for each in json.loads(done.stdout)["problems"]]
-    assert [line for line, _ in found] == [3, 5, 6, 7, 8, 10, 11]
+    assert [line for line, _ in found] == [3, 4, 6, 7, 8, 9, 11, 12]
     for (_, problem), words in zip(
-        found, ["is `repos` meant", "--privat", "upload-large-folder", "three", "--deleted", "age", "PATTERNS"],
+        found,
+        ["now `hf auth login`", "now `hf repos create", "--privat", "now `hf upload ", "three", "--deleted", "age",
+         "PATTERNS"],
         strict=True,
     ):  # fmt: skip
         assert words in problem

@@ -44,6 +44,7 @@ def test_a_machine_that_can_work_with_the_hub_is_ready(desk: Desk) -> None:
         ([], {"HTTP_PROXY": "http://me:secret@127.0.0.1:9"}, "proxy", "NO_PROXY=127.0.0.1"),
         ([], {"SSL_CERT_FILE": "/nowhere/ca.pem"}, "certificates", "SSL_CERT_FILE"),
         (["--repo", "nobody/nothing"], {}, "repository", "no model nobody/nothing"),
+        (["--repo", "{tester}/theirs", "--type", "dataset"], {}, "repository", "--type model"),
         (["--repo", "{tester}/theirs", "--write"], {}, "repository", "cannot be written"),
         (["--need-gb", "9999999"], {}, "disk", "cache_report.py"),
     ],

@@ -178,8 +178,19 @@ def name_of(repo: Any) -> str:
     return f"{repo.repo_type}/{repo.repo_id}"
 
 
-def kept(repo: Any, patterns: list[str]) -> bool:
-    return any(fnmatch.fnmatch(word, pattern) for pattern in patterns for word in (repo.repo_id, name_of(repo)))
+def kept_by(repo: Any, patterns: list[str]) -> list[str]:
+    """Those of --keep that mean this repository: its name, org/name, type/org/name, or a pattern of one of these."""
+    names = (repo.repo_id.rpartition("/")[2], repo.repo_id, name_of(repo))
+    return [pattern for pattern in patterns if any(fnmatch.fnmatch(name, pattern) for name in names)]
+
+
+def require_kept(info: Any, patterns: list[str]) -> None:
+    """Raises Failure for a --keep that means nothing here: a typing error would cost what it was to save."""
+    met = {pattern for repo in info.repos for pattern in kept_by(repo, patterns)}
+    for pattern in patterns:
+        if pattern not in met:
+            fix = "correct it, or leave it out: " + ", ".join(sorted(map(name_of, info.repos))[:20])
+            raise Failure(f"--keep {pattern}: nothing in the cache has that name", fix, EXIT_USAGE)
 
 
 def duplicate_formats(revision: Any) -> list:
@@ -218,7 +229,7 @@ def look(info: Any, options: argparse.Namespace, now: float) -> tuple[list[dict]
     can: dict[str, list[dict]] = {kind: [] for kind in KINDS}
     for repo in sorted(info.repos, key=lambda repo: -repo.size_on_disk):
         days = age_days(max(repo.last_accessed, repo.last_modified), now)
-        held = kept(repo, options.keep)
+        held = bool(kept_by(repo, options.keep))
         rows.append({
             "repo": name_of(repo), "bytes": repo.size_on_disk, "unused_days": days, "revisions": len(repo.revisions),
             "refs": sorted(repo.refs), "kept": held, "stale": days >= options.older_than,
@@ -281,8 +292,13 @@ def others(cache: Path) -> list[dict]:
     return found
 
 
-def gigabytes(size: float) -> str:
-    return f"{size / 1e9:.2f} GB"
+def readable(size: float) -> str:
+    """Bytes as a person reads them, in steps of 1,000."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
@@ -294,7 +310,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         "--free", nargs="+", action="extend", choices=KINDS, default=[], metavar="KIND", help=", ".join(KINDS)
     )
     given.add_argument(
-        "--keep", nargs="+", action="extend", default=[], metavar="ID", help="never freed: org/name, a pattern too"
+        "--keep", nargs="+", action="extend", default=[], metavar="ID", help="never freed: a name, org/name or pattern"
     )
     given.add_argument("--yes", action="store_true", help="free it; without it, say what would be freed")
     given.add_argument("--json", action="store_true", help="one JSON document on standard output")
@@ -320,6 +336,7 @@ def main(argv: list[str]) -> int:
         ) from None
     except ValueError as error:  # a file where a folder is wanted
         raise Failure(str(error), "name the folder that holds models--…", EXIT_USAGE) from None
+    require_kept(info, options.keep)
     if hasattr(os, "ST_NOATIME") and os.statvfs(cache).f_flag & os.ST_NOATIME:
         log("warning: this disk does not keep when files were read (noatime): unused days count from the download")
     rows, can = look(info, options, time.time())
@@ -343,7 +360,7 @@ def main(argv: list[str]) -> int:
     else:
         show(document, options)
     if waits:
-        log(f"would free {gigabytes(size)}: {', '.join(options.free)}\n  fix: run it again with --yes")
+        log(f"would free {readable(size)}: {', '.join(options.free)}\n  fix: run it again with --yes")
     return EXIT_UNCONFIRMED if waits else EXIT_OK
 
 
@@ -361,26 +378,26 @@ def free_now(cache: Path, todo: list[Any]) -> None:
 
 def show(document: dict, options: argparse.Namespace) -> None:
     """The report, for a person."""
-    free = gigabytes(document["free_disk_bytes"])
-    say(f"{document['cache']}: {gigabytes(document['bytes'])}, {free} free on its disk")
+    free = readable(document["free_disk_bytes"])
+    say(f"{document['cache']}: {readable(document['bytes'])}, {free} free on its disk")
     for row in document["repos"][: options.limit]:
         marks = ", ".join(word for word in ("stale", "kept") if row[word])
         say(
-            f"{gigabytes(row['bytes']):>12}  unused {row['unused_days']:>4} days  {row['revisions']} revision(s)  "
+            f"{readable(row['bytes']):>12}  unused {row['unused_days']:>4} days  {row['revisions']} revision(s)  "
             f"{row['repo']}{'  ' + marks if marks else ''}"
         )
     if len(document["repos"]) > options.limit:
         say(f"... {len(document['repos']) - options.limit} smaller ones (--limit)")
     for kind in KINDS:
-        say(f"--free {kind}: {gigabytes(document['would_free_bytes'][kind])} in {len(document['candidates'][kind])}")
+        say(f"--free {kind}: {readable(document['would_free_bytes'][kind])} in {len(document['candidates'][kind])}")
         for row in document["candidates"][kind] if kind in options.free else []:
-            say(f"    {gigabytes(row['bytes']):>10}  {row['label']}")
+            say(f"    {readable(row['bytes']):>10}  {row['label']}")
     for place in document["beside"]:
-        say(f"beside it, {place['path']}: {gigabytes(place['bytes'])} ({place['note']})")
+        say(f"beside it, {place['path']}: {readable(place['bytes'])} ({place['note']})")
     for warning in document["damaged"]:
         say(f"damaged: {warning}")
     if document["freed"]:
-        say(f"freed {gigabytes(document['freed_bytes'])}")
+        say(f"freed {readable(document['freed_bytes'])}")
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from importlib import metadata
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -406,7 +406,8 @@ def repository(repo_id: str, repo_type: str, wants_write: bool) -> Iterator[Chec
             yield Check("repository", "fail", f"{repo_id} is gated, and this user has no access", fix)
             return
         except RepositoryNotFoundError:
-            fix = f"check the name; it may be another type than {repo_type} (--type), or private to others"
+            other = other_type(api, repo_id, repo_type)
+            fix = f"it is a {other}: --type {other}" if other else "check the name; or it is private, and of others"
             yield Check("repository", "fail", f"there is no {repo_type} {repo_id} that this user can see", fix)
             return
         except HfHubHTTPError as error:
@@ -417,6 +418,20 @@ def repository(repo_id: str, repo_type: str, wants_write: bool) -> Iterator[Chec
         except (HTTPError, OSError, OfflineModeIsEnabled):
             return  # `connection` has said so
     yield Check("repository", "ok", f"{repo_id} can be {'read and written' if wants_write else 'read'}")
+
+
+def other_type(api: Any, repo_id: str, repo_type: str) -> str | None:
+    """The type under which there is a repository of that name, when it is another one."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    for kind in ("model", "dataset", "space"):
+        if kind != repo_type:
+            try:
+                api.auth_check(repo_id, repo_type=kind)
+            except HfHubHTTPError:
+                continue
+            return kind
+    return None
 
 
 def storage(need_gb: float) -> Iterator[Check]:

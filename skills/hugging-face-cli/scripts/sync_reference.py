@@ -171,6 +171,7 @@ FENCE = re.compile(r"^(?P<indent>[ ]*)```(?P<lang>\w*)[^\n]*\n(?P<code>.*?)^(?P=
 SPAN = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)")
 SHELLS = {"bash", "sh", "shell", "console", "zsh"}
 GONE_TABLE = re.compile(r"^\| gone \|.*?(?=^[^|]|\Z)", re.S | re.M)  # its first column names what must not be there
+PROGRAMS = ("hf", "huggingface-cli")
 HIDDEN_OPTIONS = {"--help", "--token"}  # a token belongs in HF_TOKEN, never on a command line
 MOST_CHOICES = 6
 BEFORE_COMMAND = {"do", "then", "else", "time", "exec", "sudo", "if", "while", "!", "{", "uvx", "$"}
@@ -180,7 +181,7 @@ class Use(NamedTuple):
     """A command found in a document."""
 
     line: int
-    words: list[str]  # after `hf`
+    words: list[str]
     whole: bool  # stands to be run as it is; else it is a mention, and arguments may be missing
 
 
@@ -220,14 +221,34 @@ def walk(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ..
             yield from walk(command, (*path, name))
 
 
+def successor(words: list[str]) -> str:
+    """What references/renamed.md names for a command that is gone, by the longest beginning they share; or ""."""
+    table = SKILL / "references/renamed.md"
+    best, now = 1, ""
+    for row in re.finditer(r"^\| (`.+?) \| (`.+) \|$", table.read_text("utf-8") if table.is_file() else "", re.M):
+        for old in SPAN.findall(row[1]):
+            same = 0
+            for mine, theirs in zip(words, old.split(), strict=False):
+                if mine != theirs:
+                    break
+                same += 1
+            if same > best:
+                best, now = same, row[2]
+    return now
+
+
 def refusal(words: list[str], whole: bool = True) -> str | None:
-    """Why the installed `hf` does not take these words; None where it does. Nothing is run.
+    """Why the installed `hf` does not take these words, the first being the program; None where it does.
+
+    Nothing is run.
 
     Of a mention (not `whole`) arguments may be missing, and words that stand for others (NAME, …) are not judged.
     """
     import click
 
-    group, context, rest = hf_app(), click.Context(hf_app(), info_name="hf"), list(words)
+    if words[0] != "hf":
+        return f"`{words[0]}` is gone"
+    group, context, rest = hf_app(), click.Context(hf_app(), info_name="hf"), words[1:]
     path: list[str] = []
     while isinstance(group, click.Group):
         if not rest or rest[0] in ("--help", "-h", "…", "..."):
@@ -274,7 +295,7 @@ def commands_of(text: str, first_line: int, whole: bool) -> Iterator[Use]:
     for row in joined.split("\n"):
         at, line = line, line + 1 + row.count("\0")
         row = re.sub(r"^\s*\$ ", "", row.replace("\0", " "))
-        if "hf" not in row:
+        if not any(program in row for program in PROGRAMS):
             continue
         lexer = shlex.shlex(row.replace("$(", " ( "), posix=True, punctuation_chars=True)
         lexer.commenters, lexer.whitespace_split = "#", True
@@ -287,8 +308,8 @@ def commands_of(text: str, first_line: int, whole: bool) -> Iterator[Use]:
             if set(token) <= set("();<>|&"):
                 while part and (part[0] in BEFORE_COMMAND or re.match(r"\w+=", part[0])):
                     part = part[1:]
-                if part[:1] == ["hf"]:
-                    yield Use(at, part[1:], whole)
+                if part and part[0] in PROGRAMS:
+                    yield Use(at, part, whole)
                 part = [] if set(token) <= set("();|&") else ["<"]  # what follows < or > is a file
             else:
                 part.append(token)
@@ -306,7 +327,7 @@ def uses(text: str, markdown: bool) -> Iterator[Use]:
             yield from commands_of(fence["code"], text[: fence.start("code")].count("\n") + 1, True)
     prose = FENCE.sub(lambda match: blank.sub(" ", match[0]), text)
     for span in SPAN.finditer(prose):
-        if span[1].startswith("hf "):
+        if span[1].partition(" ")[0] in PROGRAMS and " " in span[1]:
             line = prose[: span.start()].count("\n") + 1
             yield from commands_of(span[1].replace("\n", " "), line, False)
 
@@ -333,12 +354,17 @@ def lint(name: str, text: str, markdown: bool) -> tuple[list[Problem], int]:
     problems = [
         Problem(name, line, command, "stands under gone, and the installed hf has it")
         for line, command in absent
-        if command.startswith("hf ") and refusal(shlex.split(command)[1:], whole=False) is None
+        if command.startswith("hf ") and refusal(shlex.split(command), whole=False) is None
     ]
     found = list(uses(text, markdown))
     for use in found:
         if (why := refusal(use.words, use.whole)) is not None:
-            problems.append(Problem(name, use.line, shlex.join(["hf", *use.words]), why))
+            now = successor(use.words)
+            problems.append(
+                Problem(
+                    name, use.line, shlex.join(use.words), f"{why.partition('; is ')[0]}; now {now}" if now else why
+                )
+            )
     return problems, len(found)
 
 
