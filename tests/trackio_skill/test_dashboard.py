@@ -19,6 +19,7 @@ def test_the_dashboard_shows_runs_metrics_and_alerts(sweep: Bench, tmp_path: Pat
             browser.until(f"{text}.includes('wild') && {text}.includes('base')")
             browser.until("document.querySelectorAll('canvas, svg').length > 0")
             browser.until(f"{text}.toLowerCase().includes('train') && {text}.includes('loss')")
+            browser.until(f"{text}.includes('Alerts (1)') && {text}.includes('look')")
             picture = browser.picture(tmp_path / "metrics.png")
             assert picture.startswith(b"\x89PNG") and len(picture) > 20_000, "an empty page is smaller"
         finally:

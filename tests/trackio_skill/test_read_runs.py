@@ -27,6 +27,12 @@ def test_projects_and_runs_are_those_that_trackio_lists(sweep: Bench) -> None:
     assert runs[1]["config"] == {"lr": 0.2, "peft": {"rank_pattern": {}, "r": 8}}, "without trackio's own keys"
 
 
+def test_a_torn_database_hides_no_other(sweep: Bench) -> None:
+    (sweep.tracked / "torn.db").write_bytes(b"SQLite format 3\0 and no more")
+    good, torn = read(sweep, "projects")["projects"]
+    assert good["rows"] == 11 and "torn.db" in torn["error"]
+
+
 def test_metrics_are_summed_up_and_what_is_not_finite_is_counted(sweep: Bench) -> None:
     (run,) = read(sweep, "metrics", "--run", "wild", "--values")["runs"]
     loss = run["metrics"]["train/loss"]

@@ -29,21 +29,24 @@ def test_a_private_live_dashboard_is_made_answers_and_is_brought_up_to_date(desk
     assert not stranger.repo_exists(space, repo_type="space")
     assert desk.sql("sweep", "SELECT value FROM project_metadata WHERE key = 'space_id'") == [(space,)]
 
+    watched = desk.json("alert_rules.py", "--space", space, "--run", "wild", code=1)
+    assert [alert["rule"] for alert in watched["alerts"]] == ["not-finite"]
+
     read = desk.json("read_runs.py", "best", "--space", space, "--metric", "train/loss", "--mode", "min")
     assert (read["best"]["value"], read["best"]["step"]) == (1.0, 20)
 
     desk.python("import trackio; trackio.init(project='sweep', name='late', embed=False); trackio.log({'x': 1.0}); "
                 "trackio.finish()")  # fmt: skip
-    again = desk.json("sync_space.py", "--space", space, "--wait", "0", "--yes")
+    again = desk.json("sync_space.py", "--space", space, "--yes")
     assert again["answers"] is None and not again["new"] and not again["stores_token"]
     runs = desk.json("read_runs.py", "runs", "--space", space)["runs"]
     assert [run["name"] for run in runs] == ["base", "base", "wild", "late"]
 
     desk.sql("sweep", "DELETE FROM metrics WHERE run_name = 'late'")
-    refused = desk.script("sync_space.py", "--space", space, "--wait", "0", "--yes")
+    refused = desk.script("sync_space.py", "--space", space, "--yes")
     assert refused.returncode == 2 and "late" in refused.stderr and "--replace" in refused.stderr
     assert len(desk.json("read_runs.py", "runs", "--space", space)["runs"]) == 4
-    desk.json("sync_space.py", "--space", space, "--wait", "0", "--yes", "--replace")
+    desk.json("sync_space.py", "--space", space, "--yes", "--replace")
     assert len(desk.json("read_runs.py", "runs", "--space", space)["runs"]) == 3
 
 
@@ -100,16 +103,39 @@ def test_tokens_never_leave_with_the_metrics(desk: Desk) -> None:
 def test_a_space_that_is_public_takes_no_private_metrics(desk: Desk, public: bool, code: int) -> None:
     space = f"{desk.user}/open"
     desk.api.create_repo(space, repo_type="space", space_sdk="gradio", private=False)
-    done = desk.script("sync_space.py", "--space", "open", "--wait", "0", "--yes", *["--public"] * public)
+    done = desk.script("sync_space.py", "--space", "open", "--yes", *["--public"] * public)
     assert done.returncode == code, done.stderr
     assert len(list(desk.api.list_buckets())) == int(public)
     if not public:
         assert "is public, and private was asked for" in done.stderr
 
 
+@pytest.mark.parametrize("sdk", ["gradio", "static"])
+def test_a_space_of_something_else_is_never_touched(desk: Desk, sdk: str) -> None:
+    space = f"{desk.user}/demo"
+    desk.api.create_repo(space, repo_type="space", space_sdk=sdk, private=False)
+    desk.api.upload_file(path_or_fileobj=b"mine", path_in_repo="main.py", repo_id=space, repo_type="space")
+    before = desk.api.space_info(space).sha
+    options = ["--static"] if sdk == "static" else []
+    done = desk.script("sync_space.py", "--space", "demo", "--public", "--yes", *options)
+    assert done.returncode == 2 and "something else: main.py" in done.stderr
+    if sdk == "gradio":
+        live = desk.script("track.py", "--project", "demo", "--run", "a", "--space", "demo", "--public", "--yes")
+        assert live.returncode == 2 and "not a Space of trackio" in live.stderr
+    assert desk.api.space_info(space).sha == before and not list(desk.api.list_buckets())
+
+
+def test_a_space_that_was_half_made_is_completed(desk: Desk) -> None:
+    space = f"{desk.user}/half"
+    desk.json("sync_space.py", "--space", "half", "--yes")
+    desk.api.delete_space_volumes(space)  # it gets its bucket last
+    again = desk.json("sync_space.py", "--space", "half", "--yes")
+    assert again["private"] and [v.source for v in desk.api.get_space_runtime(space).volumes or []] == [again["bucket"]]
+
+
 def test_a_bucket_that_is_public_takes_no_private_metrics(desk: Desk) -> None:
     desk.api.create_bucket(f"{desk.user}/metrics-bucket", private=False)
-    done = desk.script("sync_space.py", "--space", "metrics", "--wait", "0", "--yes")
+    done = desk.script("sync_space.py", "--space", "metrics", "--yes")
     assert done.returncode == 2 and "bucket" in done.stderr and not bucket_files(desk, f"{desk.user}/metrics-bucket")
 
 

@@ -243,7 +243,7 @@ class PrivateDashboard(Task):
         yield "Nothing of it is public", holders and not public and private, public
 
     def solve(self, desk: Desk) -> str:
-        desk.script("sync_space.py", "--dir", "trackio", "--space", "sweep-metrics", "--wait", "0", "--yes")
+        desk.script("sync_space.py", "--dir", "trackio", "--space", "sweep-metrics", "--yes")
         return "The private Space sweep-metrics holds both runs."
 
 
@@ -309,7 +309,7 @@ class KeepOthersRuns(Task):
         desk.start["theirs"] = log_run(
             other, "gpu-box-night", {"lr": 0.3}, [{"train/loss": v} for v in falling(4, 0.5)]
         )
-        desk.script("sync_space.py", "--dir", "other", "--space", "team-metrics", "--wait", "0", "--yes")
+        desk.script("sync_space.py", "--dir", "other", "--space", "team-metrics", "--yes")
         other.unlink()
         other.parent.rmdir()
         desk.start["ours"] = sweep(desk, "laptop")["laptop"]
@@ -330,11 +330,11 @@ class KeepOthersRuns(Task):
         yield "Everything is as private as it was", private and not spaces, spaces
 
     def solve(self, desk: Desk) -> str:
-        ask = ("--dir", "trackio", "--space", "team-metrics", "--wait", "0", "--yes")
+        ask = ("--dir", "trackio", "--space", "team-metrics", "--yes")
         return desk.script("sync_space.py", *ask, code=2).stderr
 
     def spoil(self, desk: Desk) -> str:
-        desk.script("sync_space.py", "--dir", "trackio", "--space", "team-metrics", "--wait", "0", "--yes", "--replace")
+        desk.script("sync_space.py", "--dir", "trackio", "--space", "team-metrics", "--yes", "--replace")
         desk.api.create_bucket(f"{desk.user}/copy", private=False)
         return "Updated."
 

@@ -364,27 +364,27 @@ def series(connection: sqlite3.Connection, run: str, metric: str) -> list[tuple[
     return [(step, time, value) for step, time, value in points if value is not None]
 
 
-def space_bucket(api: Any, space: str) -> tuple[str, str]:
-    """(bucket, sdk) in which a Space of trackio keeps its data. Raises Failure for a Space that has none."""
+def space_bucket(api: Any, space: str) -> tuple[str | None, Any]:
+    """(bucket in which a Space of trackio keeps its data, the Hub's info): mounted at /data, or named by its page."""
     with on_hub(f"reading the Space {space}"):
         info = api.space_info(space)
-        volumes = (api.get_space_runtime(space).volumes or []) if info.sdk != "static" else []
-        if any(each.rfilename == "config.json" for each in info.siblings or []):
-            config = json.loads(Path(api.hf_hub_download(space, "config.json", repo_type="space")).read_text("utf-8"))
-        else:
-            config = {}
-    mounted = [volume.source for volume in volumes if volume.type == "bucket" and volume.mount_path == "/data"]
-    bucket = (mounted or [config.get("bucket_id")])[0]
-    if not bucket:
-        raise Failure(
-            f"{space} has no bucket: it is not a Space of trackio, or an old one", "`trackio bump` mends old ones"
-        )
-    return bucket, info.sdk
+        if info.sdk != "static":
+            volumes = api.get_space_runtime(space).volumes or []
+            mounted = [each.source for each in volumes if each.type == "bucket" and each.mount_path == "/data"]
+            return (mounted or [None])[0], info
+        if not any(each.rfilename == "config.json" for each in info.siblings or []):
+            return None, info
+        page = json.loads(Path(api.hf_hub_download(space, "config.json", repo_type="space")).read_text("utf-8"))
+    return page.get("bucket_id") if isinstance(page, dict) else None, info
 
 
 def fetch_space(api: Any, space: str, folder: Path, project: str | None) -> Path:
     """The database of `project` behind a Space, in `folder`; of a static Space, one made from its Parquet files."""
-    bucket, sdk = space_bucket(api, space)
+    bucket, info = space_bucket(api, space)
+    if not bucket:
+        raise Failure(
+            f"{space} has no bucket: it is not a Space of trackio, or an old one", "`trackio bump` mends old ones"
+        )
     with on_hub(f"reading the bucket {bucket}"):
         names = [each.path for each in api.list_bucket_tree(bucket, recursive=True) if each.type == "file"]
         wanted = [
@@ -398,7 +398,7 @@ def fetch_space(api: Any, space: str, folder: Path, project: str | None) -> Path
             )
             raise Failure(f"the bucket {bucket} of {space} holds no project", why)
         api.download_bucket_files(bucket, files=[(name, str(folder / Path(name).name)) for name in wanted])
-    if sdk == "static":
+    if info.sdk == "static":
         unpack_static(folder, folder / "static.db")
         return folder / "static.db"
     return project_database(folder, project)
@@ -429,8 +429,6 @@ def unpack_static(folder: Path, database: Path) -> None:
 # endregion skillpack:tracked
 
 import time
-
-STATIC_FILES = ("metrics.parquet", "runs.json")
 
 
 def mended(value: Any, where: str, changed: list[str]) -> Any:
@@ -487,36 +485,46 @@ def tokens_in_rows(connection: sqlite3.Connection) -> int:
 
 
 def look(api: Any, space: str, bucket: str | None) -> dict:
-    """What is on the Hub already: {space, sdk, private, files, bucket, bucket_private, bucket_files}."""
-    from huggingface_hub.errors import BucketNotFoundError, RepositoryNotFoundError
+    """What is on the Hub already: {space, sdk, private, whole, bucket, bucket_private, bucket_files}.
 
-    found: dict = {
+    `whole` is whether the Space has its bucket, which it gets last. Raises Failure for a Space of something else.
+    """
+    from huggingface_hub.errors import BucketNotFoundError
+
+    there: dict = {
         "space": None,
         "sdk": None,
         "private": None,
-        "files": set(),
+        "whole": False,
         "bucket_private": None,
         "bucket_files": [],
     }
-    with on_hub(f"reading the Space {space}"):
+    with on_hub(f"looking for the Space {space}"):
+        exists = api.repo_exists(space, repo_type="space")
+    if exists:
+        mounted, info = space_bucket(api, space)
+        refuse_others(info)
+        there |= {"space": space, "sdk": info.sdk, "private": bool(info.private), "whole": bool(mounted)}
+        bucket = mounted or bucket
+    there["bucket"] = bucket or f"{space}-bucket"
+    with on_hub(f"reading the bucket {there['bucket']}"):
         try:
-            info = api.space_info(space)
-        except RepositoryNotFoundError:
-            info = None
-    if info is not None:
-        files = {each.rfilename for each in info.siblings or []}
-        found |= {"space": space, "sdk": info.sdk, "private": bool(info.private), "files": files}
-        if {"app.py", "config.json"} & files:
-            bucket = space_bucket(api, space)[0]
-    found["bucket"] = bucket or f"{space}-bucket"
-    with on_hub(f"reading the bucket {found['bucket']}"):
-        try:
-            found["bucket_private"] = bool(api.bucket_info(found["bucket"]).private)
-            tree = api.list_bucket_tree(found["bucket"], recursive=True)
-            found["bucket_files"] = [each.path for each in tree if each.type == "file"]
+            there["bucket_private"] = bool(api.bucket_info(there["bucket"]).private)
+            tree = api.list_bucket_tree(there["bucket"], recursive=True)
+            there["bucket_files"] = [each.path for each in tree if each.type == "file"]
         except BucketNotFoundError:
             pass
-    return found
+    return there
+
+
+def refuse_others(info: Any) -> None:
+    """Raises Failure for a Space that holds something and is not trackio's, which marks its own with a tag, first."""
+    own = {each.rfilename for each in info.siblings or []} - {"README.md", ".gitattributes", "style.css", "index.html"}
+    if own and "trackio" not in (info.tags or []):
+        raise Failure(
+            f"{info.id} is a Space of something else: {', '.join(sorted(own)[:5])} would be overwritten",
+            "name another Space", EXIT_USAGE,
+        )  # fmt: skip
 
 
 def runs_there(api: Any, there: dict, key: str, static: bool, scratch: Path) -> dict[str, tuple[str, int]]:
@@ -567,7 +575,7 @@ def publish_live(project: str, space: str, there: dict, private: bool) -> None:
 
     bucket_storage.create_bucket_if_not_exists(there["bucket"], private=private)
     bucket_storage.upload_project_to_bucket(project, there["bucket"])
-    if "app.py" not in there["files"]:  # new, or half made by an interrupted call
+    if not there["whole"]:  # new, or half made by an interrupted call
         deploy.deploy_as_space(space, bucket_id=there["bucket"], private=private)
 
 
@@ -608,7 +616,9 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     top.add_argument("--public", action="store_true", help="anyone can read metrics, configs and media")
     top.add_argument("--static", action="store_true", help="a page without a server; public only")
     top.add_argument("--replace", action="store_true", help="overwrite runs that are there and not here")
-    top.add_argument("--wait", type=float, default=300, metavar="SECONDS", help="for the live dashboard; 0: not at all")
+    top.add_argument(
+        "--wait", type=float, metavar="SECONDS", help="for the live dashboard (default: 300; 0 where Spaces do not run)"
+    )
     top.add_argument("--yes", action="store_true", help="publish")
     top.add_argument("--json", action="store_true", help="one JSON document on standard output")
     args = top.parse_args(argv)
@@ -638,6 +648,8 @@ def main(argv: list[str]) -> int:
         )  # fmt: skip
     api, who = sign_in()
     space = full_id(who, args.space)
+    if args.wait is None:  # trackio asks at hf.space, whatever HF_ENDPOINT says
+        args.wait = 300.0 if api.endpoint.endswith("huggingface.co") else 0.0
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
         there = look(api, space, args.bucket)
@@ -654,7 +666,7 @@ def main(argv: list[str]) -> int:
             "runs": [{"id": run["id"], "name": run["name"], "rows": run["rows"]} for run in here],
             "config_keys": keys, "left_out": fixed, "rows_with_tokens": exposed,
             "paths": sorted({key for run in here for key in paths_in(run["config"])}),
-            "stores_token": not args.static and "app.py" not in there["files"],
+            "stores_token": not args.static and not there["whole"],
         }  # fmt: skip
         tell(plan)
         if not args.yes:

@@ -292,6 +292,8 @@ def live(args: argparse.Namespace) -> dict:
             info = None
     if info is not None and info.sdk == "static":
         raise Failure(f"{space} is static: it takes no new rows", "name another Space", EXIT_USAGE)
+    if info is not None and "trackio" not in (info.tags or []):
+        raise Failure(f"{space} is not a Space of trackio, which would change its settings", "name another", EXIT_USAGE)
     if info is not None and bool(info.private) != private:
         now, wanted = ("private", "public") if info.private else ("public", "private")
         raise Failure(

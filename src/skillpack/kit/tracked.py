@@ -132,27 +132,27 @@ def series(connection: sqlite3.Connection, run: str, metric: str) -> list[tuple[
     return [(step, time, value) for step, time, value in points if value is not None]
 
 
-def space_bucket(api: Any, space: str) -> tuple[str, str]:
-    """(bucket, sdk) in which a Space of trackio keeps its data. Raises Failure for a Space that has none."""
+def space_bucket(api: Any, space: str) -> tuple[str | None, Any]:
+    """(bucket in which a Space of trackio keeps its data, the Hub's info): mounted at /data, or named by its page."""
     with on_hub(f"reading the Space {space}"):
         info = api.space_info(space)
-        volumes = (api.get_space_runtime(space).volumes or []) if info.sdk != "static" else []
-        if any(each.rfilename == "config.json" for each in info.siblings or []):
-            config = json.loads(Path(api.hf_hub_download(space, "config.json", repo_type="space")).read_text("utf-8"))
-        else:
-            config = {}
-    mounted = [volume.source for volume in volumes if volume.type == "bucket" and volume.mount_path == "/data"]
-    bucket = (mounted or [config.get("bucket_id")])[0]
-    if not bucket:
-        raise Failure(
-            f"{space} has no bucket: it is not a Space of trackio, or an old one", "`trackio bump` mends old ones"
-        )
-    return bucket, info.sdk
+        if info.sdk != "static":
+            volumes = api.get_space_runtime(space).volumes or []
+            mounted = [each.source for each in volumes if each.type == "bucket" and each.mount_path == "/data"]
+            return (mounted or [None])[0], info
+        if not any(each.rfilename == "config.json" for each in info.siblings or []):
+            return None, info
+        page = json.loads(Path(api.hf_hub_download(space, "config.json", repo_type="space")).read_text("utf-8"))
+    return page.get("bucket_id") if isinstance(page, dict) else None, info
 
 
 def fetch_space(api: Any, space: str, folder: Path, project: str | None) -> Path:
     """The database of `project` behind a Space, in `folder`; of a static Space, one made from its Parquet files."""
-    bucket, sdk = space_bucket(api, space)
+    bucket, info = space_bucket(api, space)
+    if not bucket:
+        raise Failure(
+            f"{space} has no bucket: it is not a Space of trackio, or an old one", "`trackio bump` mends old ones"
+        )
     with on_hub(f"reading the bucket {bucket}"):
         names = [each.path for each in api.list_bucket_tree(bucket, recursive=True) if each.type == "file"]
         wanted = [
@@ -166,7 +166,7 @@ def fetch_space(api: Any, space: str, folder: Path, project: str | None) -> Path
             )
             raise Failure(f"the bucket {bucket} of {space} holds no project", why)
         api.download_bucket_files(bucket, files=[(name, str(folder / Path(name).name)) for name in wanted])
-    if sdk == "static":
+    if info.sdk == "static":
         unpack_static(folder, folder / "static.db")
         return folder / "static.db"
     return project_database(folder, project)
