@@ -279,8 +279,11 @@ class Desk:
 
     def ceiling(self, job: dict[str, Any]) -> float:
         """The most that a job can cost, in dollars: its timeout at the price of its flavor, which attempts share."""
-        prices = {each["name"]: each["unitCostUSD"] for each in self._get("/api/jobs/hardware")}
-        return float(prices[job["flavor"]] * job["timeout"] / 60)
+        return float(self.hardware()[job["flavor"]]["unitCostUSD"] * job["timeout"] / 60)
+
+    def hardware(self) -> dict[str, dict[str, Any]]:
+        """Flavor -> {accelerator: {model, quantity, vram} or None, unitCostUSD (a minute), …}."""
+        return {each["name"]: each for each in self._get("/api/jobs/hardware")}
 
     def pull_requests(self, kind: str, name: str) -> list[str]:
         """The revisions of a repo's open pull requests, [] where there is no repo."""
