@@ -73,8 +73,10 @@ def test_history_goes_to_another_hub_and_the_second_run_brings_only_what_is_new(
 
 def test_a_snapshot_is_one_commit_and_check_tells_the_same_from_the_changed(desk: Desk, source: Desk) -> None:
     repo, dest = f"{source.user}/model", f"{desk.user}/snapshot"
-    done = mirror(desk, source, dest, "--public", "--yes")
+    (desk.folder / "mine.txt").write_text("of the user")
+    done = mirror(desk, source, dest, "--public", "--work", desk.folder, "--yes")
     assert done["commits"] == 1 and done["verified_files"] == 4
+    assert [path.name for path in desk.folder.iterdir()] == ["mine.txt"]
     assert desk.contents(dest) == source.contents(repo) and not desk.api.repo_info(dest).private
     assert mirror(desk, source, dest, "--check")["done"]
 

@@ -243,7 +243,6 @@ import glob
 import hashlib
 import shutil
 from collections.abc import Sequence
-from datetime import datetime
 
 CAME_FROM = "Mirrored-From: "  # the line in a commit's text that says which commit is now whole here
 CAME_FROM_PART = "Mirrored-Part-Of: "  # the same, while more of that commit is to come
@@ -346,13 +345,13 @@ class Mirror:
     def __init__(self, source: Side, dest: Side, revision: str, branch: str, options: argparse.Namespace) -> None:
         self.source, self.dest, self.branch = source, dest, branch
         self.revision = revision  # of the source, as a hash: it does not move while this runs
-        self.work = options.work or Path(f".mirror-{dest.id.replace('/', '-')}")
+        # A folder of its own also below --work: what is in it is deleted.
+        self.work = (options.work or Path()) / f".mirror-{dest.id.replace('/', '-')}"
         self.batch_files, self.batch_bytes = options.batch_files, int(options.batch_gb * 1e9)
         self.head: str | None = None  # of the branch there; None while there is none
         self.known: dict[str, str] = {}  # commit of the source -> the commit there that holds the same
         self.equal: set[tuple[str, str]] = set()
-        self.bytes = self.copied = 0
-        self.commits: list[str] = []
+        self.bytes = self.copied = self.commits = 0
 
     def name_of(self, commit: str) -> str:
         return f"{self.source.url}@{commit}"
@@ -421,12 +420,11 @@ class Mirror:
                 )  # fmt: skip
             if done.oid != self.head:  # else the client found that all of it was there
                 self.head = done.oid
-                self.commits.append(done.oid)
+                self.commits += 1
                 self.copied += len(part)
                 self.bytes += sum(file.size for file in part)
             shutil.rmtree(self.work, ignore_errors=True)
-        if parts:
-            self.known[commit.commit_id] = str(self.head)
+        self.known.setdefault(commit.commit_id, str(self.head))
         return self.dest.files(self.branch) if parts else there
 
     def additions(self, revision: str, part: list) -> list[Any]:
@@ -486,12 +484,11 @@ class Mirror:
         tags = {tag.name: tag.target_commit for tag in self.source.refs().tags if tag.name not in have}
         return {name: self.known[commit] for name, commit in tags.items() if commit in self.known}
 
-    def copy_tags(self) -> list[str]:
-        missing = self.missing_tags()
-        for name, commit in missing.items():
-            with on_hub(f"tagging {self.dest.url}"):
-                self.dest.api.create_tag(**self.dest.here, tag=name, revision=commit, exist_ok=True)
-        return sorted(missing)
+    def facts(self) -> dict[str, Any]:
+        return {
+            "source": self.source.url, "dest": self.dest.url, "branch": self.branch, "revision": self.revision,
+            "head": self.head,
+        }  # fmt: skip
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
@@ -508,7 +505,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     given.add_argument("--check", action="store_true", help="copy nothing; exit 1 where DEST does not hold the same")
     given.add_argument("--batch-files", type=int, default=500, metavar="N", help="files a commit at most (500)")
     given.add_argument("--batch-gb", type=float, default=10, metavar="GB", help="and this many GB, on --work too (10)")
-    given.add_argument("--work", type=Path, metavar="DIR", help="for files on their way (default: .mirror-NAME here)")
+    given.add_argument("--work", type=Path, metavar="DIR", help="for files on their way, in .mirror-… there (.)")
     given.add_argument("--yes", action="store_true", help="write to DEST; without it, say what would be copied")
     given.add_argument("--json", action="store_true", help="one JSON document on standard output")
     options = given.parse_args(argv)
@@ -577,27 +574,25 @@ def main(argv: list[str]) -> int:
         title = commit.title if options.history else f"Mirror of {options.source} at {info.sha[:12]}"
         log(f"{number} of {len(todo)}: {commit.commit_id[:12]} {commit.title}")
         there = mirror.copy_commit(commit, title, there, files)
-    return report(options, mirror, wanted, refused, mirror.copy_tags() if options.history else [], True)
+    tags = mirror.missing_tags() if options.history else {}
+    for name, commit in tags.items():
+        with on_hub(f"tagging {dest.url}"):
+            dest.api.create_tag(**dest.here, tag=name, revision=commit, exist_ok=True)
+    return report(options, mirror, wanted, refused, sorted(tags), True)
 
 
 def propose(options: argparse.Namespace, mirror: Mirror, exists: bool, commits: int, changed: list, gone: list) -> int:
     """Says what would be written, and that it waits for --yes."""
     size = sum(file.size for file in changed)
     made = "" if exists else f" (made, {'public' if options.public else 'private'})"
-    document = {
-        "source": mirror.source.url, "dest": mirror.dest.url, "branch": mirror.branch, "revision": mirror.revision,
-        "makes_repo": not exists, "commits": max(commits, 1), "files": len(changed), "bytes": size,
-        "deletes": gone, "done": False,
-    }  # fmt: skip
     log(
         f"would copy {len(changed)} files, {size / 1e6:.1f} MB, in {max(commits, 1)} commit(s) or more, from "
         f"{mirror.source.url} to {mirror.dest.url}{made}, branch {mirror.branch}; {len(gone)} files there would go"
     )
-    if options.history:
-        log("older versions of files, which only the history has, come on top of that size")
-    log("  fix: run it again with --yes")
+    log("  fix: run it again with --yes" + ("; older versions of files come on top" if options.history else ""))
     if options.json:
-        emit(document)
+        plan = {"makes_repo": not exists, "commits": max(commits, 1), "files": len(changed), "bytes": size}
+        emit({**mirror.facts(), **plan, "deletes": gone, "done": False})
     return EXIT_UNCONFIRMED
 
 
@@ -612,20 +607,17 @@ def report(
         differences = [f"{file.path}: {'differs' if file.path in there else 'is missing'}" for file in changed]
         differences += [f"{path}: is only there" for path in gone]
     same = not differences and not refused
-    document = {
-        "source": mirror.source.url, "dest": mirror.dest.url, "branch": mirror.branch, "revision": mirror.revision,
-        "head": mirror.head, "commits": len(mirror.commits), "files": mirror.copied, "bytes": mirror.bytes,
-        "tags": tags, "verified_files": len(wanted) if same else 0, "left_out": refused,
-        "differences": differences, "done": same,
-    }  # fmt: skip
     if options.json:
-        emit(document)
+        emit({
+            **mirror.facts(), "commits": mirror.commits, "files": mirror.copied, "bytes": mirror.bytes, "tags": tags,
+            "verified_files": len(wanted) if same else 0, "left_out": refused, "differences": differences, "done": same,
+        })  # fmt: skip
     else:
         for words in differences[:20]:
             say(words)
         say(
             f"{mirror.dest.url} holds the {len(wanted)} files of {mirror.name_of(mirror.revision)}, by hash; "
-            f"{mirror.copied} files, {mirror.bytes / 1e6:.1f} MB copied now in {len(mirror.commits)} commit(s)"
+            f"{mirror.copied} files, {mirror.bytes / 1e6:.1f} MB copied now in {mirror.commits} commit(s)"
             if same else f"{mirror.dest.url} does not hold {mirror.name_of(mirror.revision)}"
         )  # fmt: skip
     return EXIT_OK if same else EXIT_NO
