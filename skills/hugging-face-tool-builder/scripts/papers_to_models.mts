@@ -42,7 +42,7 @@ const ENDPOINT = (process.env.HF_ENDPOINT || "https://huggingface.co").replace(/
 const TOKEN = (process.env.HF_TOKEN || "").trim();
 const RETRIES = Number(process.env.HF_TOOL_RETRIES || "4");
 const TIMEOUT_MS = 60_000;
-const MAX_WAIT_SECONDS = 300;
+const MAX_WAIT_SECONDS = 330; // the Hub counts requests in windows of 300 seconds
 
 /** The Hub said no to this request; others may still be answered. */
 class Refused extends Error {}
@@ -54,6 +54,12 @@ class Stop extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** Seconds that a refusal asks for: RateLimit: "api";r=0;t=55 on the Hub, Retry-After elsewhere; 0 for none. */
+function toldToWait(headers: Headers): number {
+  const window = /\bt=(\d+)/.exec(headers.get("ratelimit") ?? "");
+  return window ? Number(window[1]) + 1 : Number(headers.get("retry-after")) || 0;
 }
 
 /** What `url` answers, and the address of its next page or "". fetch itself drops the token on another host. */
@@ -73,7 +79,7 @@ async function get(url: string): Promise<[unknown, string]> {
       problem = `${answer.status} ${answer.statusText}`;
       await answer.body?.cancel();
       if (answer.status !== 429 && answer.status < 500) throw new Refused(`${url}: ${problem}`);
-      wait = Number(answer.headers.get("retry-after") || wait);
+      wait = toldToWait(answer.headers) || wait;
     } catch (error) {
       if (error instanceof Refused) throw error;
       problem = String((error as Error).cause ?? error); // no connection, or half an answer

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # __PURPOSE__
-# Runs under bash 3.2, the one of macOS, with curl 7.66 or newer and jq 1.6 or newer.
+# Runs under bash 3.2, the one of macOS, with curl 7.55 or newer and jq 1.6 or newer.
 set -euo pipefail
 
 usage() {
@@ -23,7 +23,7 @@ examples:
 environment:
   HF_TOKEN         sent to the Hub and never printed; without it only what is public is seen
   HF_ENDPOINT      another Hub than https://huggingface.co
-  HF_TOOL_RETRIES  how often a request is tried again after 429, 5xx or a refused connection (4)
+  HF_TOOL_RETRIES  how often a request is tried again after 429, 5xx or a lost connection (4)
 
 exit codes:
   0    done
@@ -55,27 +55,52 @@ if [ -n "${HF_TOKEN:-}" ]; then
 fi
 
 # get URL: its answer in $work/body, the address of its next page in $next. Returns 1 when the Hub says no to this
-# request, and ends the script once retrying is no use. curl retries 429, 5xx and lost connections, and waits as long
-# as Retry-After says.
+# request, and ends the script once retrying is no use. curl's own --retry would not do: it does not read RateLimit, by
+# which the Hub says when its window of 300 seconds ends.
 get() {
-  local code status=0
-  code=$(curl --fail --silent --show-error --location --max-time 60 --retry "${HF_TOOL_RETRIES:-4}" \
-    --retry-connrefused --retry-max-time 300 --header 'Accept: application/json' --header "@$work/token" \
-    --dump-header "$work/headers" --output "$work/body" --write-out '%{http_code}' "$1") || status=$?
-  case $status:$code in
-    0:*) ;;
-    22:429 | 22:5*) fail 3 "$1: $code, and retrying was no use: wait, or look at HF_ENDPOINT" ;;
-    22:*)
-      printf 'error: %s: %s\n' "$1" "$code" >&2
-      return 1
-      ;;
-    *) fail 3 "$1: no whole answer (curl's exit code $status)" ;;
-  esac
-  next=$(tr -d '\r' <"$work/headers" | sed -n 's/^[Ll][Ii][Nn][Kk]:.*<\([^>]*\)>; *rel="next".*/\1/p' | tail -n 1)
+  local code status wait attempt=0
+  while :; do
+    status=0
+    : >"$work/headers"
+    code=$(curl --fail --silent --location --max-time 60 --header 'Accept: application/json' --header "@$work/token" \
+      --dump-header "$work/headers" --output "$work/body" --write-out '%{http_code}' "$1") || status=$?
+    tr -d '\r' <"$work/headers" >"$work/head"
+    case $status:$code in
+      0:*) break ;;
+      22:429 | 22:5*) wait=$(told_to_wait) ;;
+      22:*)
+        printf 'error: %s: %s\n' "$1" "$code" >&2
+        return 1
+        ;;
+      *) # no connection, or half an answer
+        code="no whole answer (curl's exit code $status)"
+        wait=''
+        ;;
+    esac
+    wait=${wait:-$((1 << attempt))}
+    attempt=$((attempt + 1))
+    if [ "$attempt" -gt "${HF_TOOL_RETRIES:-4}" ] || [ "$wait" -gt 330 ]; then
+      fail 3 "$1: $code, after $attempt tries: wait, or look at HF_ENDPOINT"
+    fi
+    printf '%s; trying again in %s s\n' "$code" "$wait" >&2
+    sleep "$wait"
+  done
+  next=$(sed -n 's/^[Ll][Ii][Nn][Kk]:.*<\([^>]*\)>; *rel="next".*/\1/p' "$work/head" | tail -n 1)
   case $next in
     '' | "$endpoint"/*) ;;
     *) fail 3 "the next page is at $next, not at $endpoint: the token stays here" ;;
   esac
+}
+
+# Seconds that a refusal asks for: RateLimit: "api";r=0;t=55 on the Hub, Retry-After elsewhere; nothing for neither.
+told_to_wait() {
+  local window
+  window=$(sed -n 's/^[Rr][Aa][Tt][Ee][Ll][Ii][Mm][Ii][Tt]:.*[; ]t=\([0-9]*\).*/\1/p' "$work/head" | tail -n 1)
+  if [ -n "$window" ]; then
+    printf '%s' $((window + 1))
+  else
+    sed -n 's/^[Rr][Ee][Tt][Rr][Yy]-[Aa][Ff][Tt][Ee][Rr]: *\([0-9]*\) *$/\1/p' "$work/head" | tail -n 1
+  fi
 }
 
 # records KEY [VALUE ...]: what came in, one object a line in $work/records, all of it checked before the first request.
