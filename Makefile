@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: fuzz setup demo test browser agents typescript clients lint check bench clean
+.PHONY: fuzz setup demo test browser agents typescript clients lint check refresh bench clean
 
 setup: .venv/.installed
 
@@ -64,6 +64,9 @@ fuzz: setup  ## 60 seconds of coverage-guided fuzzing of the validator
 	else echo "atheris has no wheel for this machine: the validator was not fuzzed" >&2; fi
 
 check: lint fuzz test  ## what CI runs, in this order: pytest's line is the last
+
+refresh: setup  ## what changed outside: versions, prices, generated files; writes the last two
+	$(BIN)/python upkeep/refresh.py --write
 
 bench: setup  ## figures, never gates: see benchmarks/
 	$(BIN)/python benchmarks/validate.py
