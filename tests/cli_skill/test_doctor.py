@@ -46,6 +46,7 @@ def test_a_machine_that_can_work_with_the_hub_is_ready(desk: Desk) -> None:
         (["--repo", "nobody/nothing"], {}, "repository", "no model nobody/nothing"),
         (["--repo", "{tester}/theirs", "--type", "dataset"], {}, "repository", "--type model"),
         (["--repo", "{tester}/theirs", "--write"], {}, "repository", "cannot be written"),
+        (["--repo", "{tester}/behind-a-gate"], {}, "repository", "is gated"),
         (["--need-gb", "9999999"], {}, "disk", "cache_report.py"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -55,7 +56,9 @@ def test_each_thing_in_the_way_is_named_with_its_fix(
 ) -> None:
     if changes.get("HF_TOKEN") == "READER":
         changes = {"HF_TOKEN": desk.hub.add_token(desk.user, "read")}
-    desk.hub.api().create_repo(f"{desk.hub.user}/theirs", exist_ok=True)
+    for name in ("theirs", "behind-a-gate"):
+        desk.hub.api().create_repo(f"{desk.hub.user}/{name}", exist_ok=True)
+    desk.hub.api().update_repo_settings(f"{desk.hub.user}/behind-a-gate", gated="manual")
     arguments = [each.format(tester=desk.hub.user) for each in arguments]
     found = desk.json("hub_doctor.py", *arguments, code=1, **{**BARE, **changes})
     assert name in found["failed"] and found["verdict"] == "not ready"
