@@ -223,11 +223,11 @@ def arxiv_id(text: str) -> ArxivId:
 def canonical(match: re.Match[str]) -> str | None:
     """The identifier as arXiv writes it; None where none of that month has that form."""
     *archive, year, month, number = match.groups()
-    since = int(year) * 100 + int(month) + (0 if int(year) < 91 else -10_000)  # of 2000: 9901 is before 0001
+    since = int(year) * 100 + int(month) + (0 if int(year) < 91 else -10_000)  # 9108, the first month, is -892
     if not 1 <= int(month) <= 12 or not int(number):
         return None
     if archive:
-        return f"{archive[0]}/{year}{month}{number}" if since <= 703 and year + month >= "91" else None
+        return f"{archive[0]}/{year}{month}{number}" if -892 <= since <= 703 else None
     return f"{year}{month}.{number}" if since >= 704 and len(number) == (4 if since < 1501 else 5) else None
 
 
@@ -518,10 +518,12 @@ PANELS = 6  # metrics that a figure shows; the table has all
 
 def main(argv: list[str]) -> int:
     args = arguments(argv)
-    written = (args.out / ARTICLE).exists()
-    if written and not args.refresh:
+    kept = read_article(args.out) if (args.out / ARTICLE).exists() else None
+    if kept and not args.refresh:
         raise Failure(f"{args.out / ARTICLE} exists, and may have been edited",
-                      "--refresh renews results and figures and keeps the text; or name another --out", EXIT_USAGE)  # fmt: skip
+                      "--refresh takes new results and keeps the text; or name another --out", EXIT_USAGE)  # fmt: skip
+    if kept:
+        args.template = kept.template
     sources = gather(args.run, args.results)
     extra = checked_bibliography(args.bibliography)
     draft = Draft(sources)
@@ -535,8 +537,8 @@ def main(argv: list[str]) -> int:
     text = f"---\n{yaml_of(header)}---\n\n{body}"
     for source in sources:
         write_atomic(args.out / source["file"], source["text"])
-    if args.refresh and written:
-        text = read_article(args.out).text
+    if kept:
+        text = kept.text
     else:
         write_atomic(args.out / "references.bib", bibliography(text, extra))
     write_artifact(args.out / "article.json", {
@@ -546,7 +548,7 @@ def main(argv: list[str]) -> int:
         "figures": [{"file": f"figures/{name}.png", "sha256": file_sha256(args.out / f"figures/{name}.png"),
                      "from": places} for name, places in figures.items()],
     })  # fmt: skip
-    if not (args.refresh and written):
+    if not kept:
         write_atomic(args.out / ARTICLE, redact(text))
     todo = text.count("TODO")
     result = {"article": str(args.out / ARTICLE), "numbers": len(MARK.findall(text)), "todo": todo,

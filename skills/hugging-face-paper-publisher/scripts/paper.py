@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.10"
-# dependencies = ["huggingface_hub>=2.4,<3"]
+# dependencies = ["huggingface_hub>=2.4,<3", "jsonschema>=4.21,<5"]
 # ///
 """Papers on the Hugging Face Hub: look up, cite, index, claim, and link with models, datasets and Spaces.
 
@@ -350,11 +350,11 @@ def arxiv_id(text: str) -> ArxivId:
 def canonical(match: re.Match[str]) -> str | None:
     """The identifier as arXiv writes it; None where none of that month has that form."""
     *archive, year, month, number = match.groups()
-    since = int(year) * 100 + int(month) + (0 if int(year) < 91 else -10_000)  # of 2000: 9901 is before 0001
+    since = int(year) * 100 + int(month) + (0 if int(year) < 91 else -10_000)  # 9108, the first month, is -892
     if not 1 <= int(month) <= 12 or not int(number):
         return None
     if archive:
-        return f"{archive[0]}/{year}{month}{number}" if since <= 703 and year + month >= "91" else None
+        return f"{archive[0]}/{year}{month}{number}" if -892 <= since <= 703 else None
     return f"{year}{month}.{number}" if since >= 704 and len(number) == (4 if since < 1501 else 5) else None
 
 

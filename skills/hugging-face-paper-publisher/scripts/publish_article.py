@@ -424,11 +424,12 @@ def main(argv: list[str]) -> int:
     if not document["files"]:
         return told(document | {"state": "there already"}, f"{repo} holds all of it already", args)
     numbers = open_proposals(api, repo, TITLE, args.type) if head and not args.direct else []
-    for number in numbers:
-        if not missing_at(api, repo, f"refs/pr/{number}", wanted, args.type):
-            address = proposal_url(api, repo, number, args.type)
-            return told(document | {"state": "proposed already", "pull_request": address, "files": []},
-                        f"{address} proposes all of it already", args)  # fmt: skip
+    if numbers:
+        document["files"] = sorted(missing_at(api, repo, f"refs/pr/{numbers[0]}", wanted, args.type))
+        document["pull_request"] = proposal_url(api, repo, numbers[0], args.type)
+        if not document["files"]:
+            sentence = f"{document['pull_request']} proposes all of it already"
+            return told(document | {"state": "proposed already"}, sentence, args)
     direct = args.direct or head is None
     how = "make it, and commit to it" if head is None else "commit to main of it" if direct else (
         f"add to pull request {numbers[0]} of it" if numbers else "open a pull request to it")  # fmt: skip
@@ -564,7 +565,7 @@ def create(api, repo: str, args) -> None:
 
 
 def send(api, repo: str, files: dict[str, bytes], title: str, number: int | None, args) -> dict:
-    """One commit, verified: {pull_request, commit}. `number`: of an open pull request, 0 for a new one, None for main."""
+    """One commit, verified: {pull_request, commit}. `number`: of an open pull request, 0: a new one, None: main."""
     from huggingface_hub import CommitOperationAdd
 
     operations = [CommitOperationAdd(path, data) for path, data in sorted(files.items())]

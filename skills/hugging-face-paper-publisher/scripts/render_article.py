@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.10"
-# dependencies = ["pypandoc_binary>=1.15,<2", "typst>=0.13,<1", "PyYAML>=6,<7"]
+# dependencies = ["pypandoc_binary>=1.15,<2", "typst>=0.13,<1", "PyYAML>=6,<7", "jsonschema>=4.21,<5"]
 # ///
 """Render an article: HTML in one file, PDF, and LaTeX with all it needs, from article.md and references.bib.
 
