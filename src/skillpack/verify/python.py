@@ -7,19 +7,20 @@ attribute, argument). What it says a compiled or lazy module lacks is asked of t
 from __future__ import annotations
 
 import ast
-import builtins
 import json
 import re
 import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from skillpack.scripts import Script
 from skillpack.verify.blocks import Excerpt
 from skillpack.verify.cache import Cache
 from skillpack.verify.tools import packages
@@ -69,6 +70,16 @@ def problem(text: str) -> SyntaxError | None:
     return None
 
 
+def compiles(script: Script, store: Cache) -> Found | None:
+    """Why a script is not Python, in the oldest version that its header admits; None where it is."""
+    kept = store.get("syntax", sys.version, script.text)
+    if kept is None:
+        error = script.syntax_error
+        kept = [] if error is None else [error.msg, error.lineno or 1, error.offset or 1]
+        store.put(kept, "syntax", sys.version, script.text)
+    return Found("python-syntax", f"this is not Python: {kept[0]}", "correct it", kept[1], kept[2]) if kept else None
+
+
 def plain(text: str) -> str:
     """`text` without a notebook's magic and a console's prompts; every line that stays stands where it stood."""
     if re.search(r"^>>> ", text, re.MULTILINE):
@@ -108,14 +119,14 @@ def inner(program: Program) -> Iterator[Program]:
                     yield Program(program.path, node.value, place, True, program.own)
 
 
-def check(programs: Sequence[Program], cache: Cache) -> list[tuple[Program, Found]]:
+def check(programs: Sequence[Program], store: Cache) -> list[tuple[Program, Found]]:
     """What is wrong with each program. Programs that are not Python are to be left out."""
     programs = [*programs, *(script for program in programs for script in inner(program))]
     environment = f"{packages(Path(sys.executable))} ty {metadata.version('ty')}"
     raw: dict[int, list[dict[str, object]]] = {}
     fresh = []
     for number, program in enumerate(programs):
-        kept = cache.get("ty", environment, program.text)
+        kept = store.get("ty", environment, program.text)
         if kept is None:
             fresh.append(number)
         else:
@@ -123,11 +134,14 @@ def check(programs: Sequence[Program], cache: Cache) -> list[tuple[Program, Foun
     if fresh:
         for number, found in zip(fresh, _ty([programs[number].text for number in fresh]), strict=True):
             raw[number] = found
-            cache.put(found, "ty", environment, programs[number].text)
+            store.put(found, "ty", environment, programs[number].text)
     drafts = [(program, found) for number, program in enumerate(programs) for found in _kept(program, raw[number])]
     members = sorted({found.member for _, found in drafts if found.member is not None})
-    present = _present(members, environment, cache)
-    return [(program, draft.found) for program, draft in drafts if draft.member not in present]
+    present = _present(members, environment, store)
+    kept_drafts = [(program, draft) for program, draft in drafts if draft.member not in present]
+    return [
+        (program, draft.found._replace(fix=draft.found.fix or _fix(draft.member))) for program, draft in kept_drafts
+    ]
 
 
 class _Draft(NamedTuple):
@@ -180,10 +194,10 @@ def _judged(program: Program, rule: str, message: str) -> _Draft | None:
         return _import(program, message)
     if rule == "missing-attribute":
         if member := re.match(r"Module `([\w.]+)` has no member `(\w+)`", message):
-            return _Draft(Found("python-name", message, _fix(member[1]), 1, 1), (member[1], member[2]))
+            return _Draft(Found("python-name", message, "", 1, 1), (member[1], member[2]))
         known = re.match(_CLASS, message)
         sure = known and known[1] not in _UNSURE and not re.search(rf"\bclass {known[1]}\b", program.text)
-        if known and sure and (program.fragment or not hasattr(builtins, known[1])):
+        if known and sure and program.fragment:
             return _Draft(Found("python-name", message, "see its documentation", 1, 1))
     elif rule == "unknown-argument":
         return _Draft(Found("python-call", message, "see the signature in the installed version", 1, 1))
@@ -203,7 +217,7 @@ def _judged(program: Program, rule: str, message: str) -> _Draft | None:
 
 def _import(program: Program, message: str) -> _Draft | None:
     if member := re.match(r"Module `([\w.]+)` has no member `(\w+)`", message):
-        return _Draft(Found("python-import", message, _fix(member[1]), 1, 1), (member[1], member[2]))
+        return _Draft(Found("python-import", message, "", 1, 1), (member[1], member[2]))
     named = re.match(r"Cannot resolve imported module `(\.*[\w.]*)`", message)
     if named is None or named[1].startswith("."):
         return None
@@ -214,7 +228,7 @@ def _import(program: Program, message: str) -> _Draft | None:
         fix = "install it to have this code checked"
         return _Draft(Found("not-checked", f"{top} is not installed here: what uses it was not checked", fix, 1, 1))
     parent, _, name = named[1].rpartition(".")
-    return _Draft(Found("python-import", message, _fix(top), 1, 1), (parent, name))
+    return _Draft(Found("python-import", message, "", 1, 1), (parent, name))
 
 
 def _installed(module: str) -> bool:
@@ -225,19 +239,23 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _fix(module: str) -> str:
+def _fix(member: tuple[str, str] | None) -> str:
     """What is installed, for the reader to look it up there."""
-    top = module.partition(".")[0]
-    names = metadata.packages_distributions().get(top, [])
+    names = _distributions().get(member[0].partition(".")[0], []) if member is not None else []
     return f"see {names[0]} {metadata.version(names[0])}" if names else "see its documentation"
 
 
-def _present(members: Sequence[tuple[str, str]], environment: str, cache: Cache) -> set[tuple[str, str] | None]:
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
+
+
+def _present(members: Sequence[tuple[str, str]], environment: str, store: Cache) -> set[tuple[str, str] | None]:
     """Those (module, name) that exist once the module is imported, in a process of its own."""
     present: set[tuple[str, str] | None] = set()
     unknown = []
     for member in members:
-        kept = cache.get("member", environment, *member)
+        kept = store.get("member", environment, *member)
         if kept is None:
             unknown.append(member)
         elif kept:
@@ -252,7 +270,7 @@ def _present(members: Sequence[tuple[str, str]], environment: str, cache: Cache)
         )
         answers = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else [False] * len(unknown)
         for member, answer in zip(unknown, answers, strict=True):
-            cache.put(answer, "member", environment, *member)
+            store.put(answer, "member", environment, *member)
             if answer:
                 present.add(member)
     return present
