@@ -137,7 +137,7 @@ class MendScript(Task):
     script = """#!/bin/bash
 # Lists the models of an author, one {"id": ...} a line.
 curl -s -H "Authorization: Bearer $HF_TOKEN" "${HF_ENDPOINT:-https://huggingface.co}/api/models?author=$1&limit=1000" |
-  jq -c '.[] | {id}'
+  jq -c 'if type == "array" then .[] else . end | {id: (.id // .error)}'
 """
 
     def setup(self, desk: Desk) -> None:
@@ -166,7 +166,7 @@ curl -s -H "Authorization: Bearer $HF_TOKEN" "${HF_ENDPOINT:-https://huggingface
         return "It lost pages and hid errors; both are mended."
 
     def spoil(self, desk: Desk) -> None:
-        desk.write("models-of.sh", self.script.replace("jq -c '.[] | {id}'", "jq -r '.[].id'"))
+        desk.write("models-of.sh", self.script.replace("{id: (", "{name: ("))
 
 
 class CompareConfig(Task):
