@@ -56,8 +56,8 @@ def test_each_thing_in_the_way_is_named_with_its_fix(
 ) -> None:
     if changes.get("HF_TOKEN") == "READER":
         changes = {"HF_TOKEN": desk.hub.add_token(desk.user, "read")}
-    for name in ("theirs", "behind-a-gate"):
-        desk.hub.api().create_repo(f"{desk.hub.user}/{name}", exist_ok=True)
+    for repo in ("theirs", "behind-a-gate"):
+        desk.hub.api().create_repo(f"{desk.hub.user}/{repo}", exist_ok=True)
     desk.hub.api().update_repo_settings(f"{desk.hub.user}/behind-a-gate", gated="manual")
     arguments = [each.format(tester=desk.hub.user) for each in arguments]
     found = desk.json("hub_doctor.py", *arguments, code=1, **{**BARE, **changes})
