@@ -74,7 +74,7 @@ def test_a_script_that_may_not_be_run_is_not_run(run: Verify, tmp_path: Path) ->
     script.write_text(script.read_text() + f"\nopen({str(proof)!r}, 'w')\n", encoding="utf-8")
     script.write_text(script.read_text().replace("import argparse", f"import argparse\nopen({str(proof)!r}, 'w')"))
     found, tally = run(skill, scripts=())
-    assert (found, tally.open, proof.exists()) == ([], 1, False)
+    assert (found, dict(tally.open), proof.exists()) == ([], {"tool.py": 1}, False)
     found, tally = run(skill)
     assert ([one.slug for one in found], proof.exists()) == (["option-unknown"], True)
 
@@ -85,6 +85,14 @@ def test_a_script_whose_libraries_are_not_here_says_its_options(run: Verify, tmp
     absent = "import argparse\nimport not_here\nfrom not_here.inside import Thing\nclass Mine(Thing): pass"
     script.write_text(script.read_text().replace("import argparse", absent), encoding="utf-8")
     assert [one.slug for one in run(skill)[0]] == ["option-unknown", "not-checked"]
+
+
+def test_a_script_that_knows_no_help_is_not_run(run: Verify, tmp_path: Path) -> None:
+    skill = planted(tmp_path, [("a.md", "```bash\nuv run scripts/app.py --nope\n```\n")])
+    proof = tmp_path / "it-ran"
+    (skill / "scripts/app.py").write_text(f"open({str(proof)!r}, 'w')\nif __name__ == '__main__': ...\n")
+    found, tally = run(skill)
+    assert (found, dict(tally.open), proof.exists()) == ([], {"app.py": 1}, False)
 
 
 def test_a_script_is_asked_without_the_secrets_of_the_environment(
@@ -104,7 +112,7 @@ def test_a_block_is_never_run(run: Verify, tmp_path: Path) -> None:
     proof = tmp_path / "it-ran"
     text = f"```python\nopen({str(proof)!r}, 'w')\n```\n\n```bash\ntouch {proof}\n```\n"
     found, tally = run(planted(tmp_path, [("a.md", text)]))
-    assert (found, tally.python, tally.open, proof.exists()) == ([], 1, 1, False)
+    assert (found, tally.python, dict(tally.open), proof.exists()) == ([], 1, {"touch": 1}, False)
 
 
 def test_a_finding_is_answered_for_by_a_comment(run: Verify, tmp_path: Path) -> None:
@@ -157,4 +165,4 @@ def test_settings_that_are_wrong_are_refused(setting: str, said: str, tmp_path: 
 
 def test_a_tool_that_is_not_listed_is_not_run(run: Verify, tmp_path: Path) -> None:
     found, tally = run(planted(tmp_path, [("a.md", "```bash\nhf repo list\n```\n")]), tools=("uv",))
-    assert (found, tally.open) == ([], 1)
+    assert (found, dict(tally.open)) == ([], {"hf": 1})

@@ -15,7 +15,7 @@
                     verdict              loads, warns, truncated, dropped or unclear
                     reasons              why, in words; none for a skill that simply loads
     verified      only of `skillpack verify`: how many blocks, commands, python, data, scripts, sketches; `open`, the
-                  commands that could be held against nothing; `tools`, the programs that were asked
+                  programs whose commands were held against nothing; `tools`, those that were asked
 """
 
 from __future__ import annotations

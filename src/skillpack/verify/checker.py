@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +28,7 @@ _UNSAID = frozenset({"", "text", "txt", "plaintext"})
 
 @dataclass
 class Tally:
-    """What was looked at; `open` is what could be held against nothing."""
+    """What was looked at; `open` are the programs whose commands could be held against nothing, with how many."""
 
     blocks: int = 0
     commands: int = 0
@@ -35,17 +36,21 @@ class Tally:
     data: int = 0
     sketches: int = 0
     scripts: int = 0
-    open: int = 0
+    open: Counter[str] = field(default_factory=Counter)
     tools: set[str] = field(default_factory=set)
+
+    def _most(self) -> str:
+        listed = ", ".join(f"{name} {number}" for name, number in self.open.most_common(6))
+        return f" ({listed}{', …' if len(self.open) > 6 else ''})" if listed else ""
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        return {**asdict(self), "tools": sorted(self.tools)}
+        return {**vars(self), "open": dict(self.open.most_common()), "tools": sorted(self.tools)}
 
     def sentence(self) -> str:
         """For people."""
         return (
-            f"{self.commands} commands, {self.open} of them of programs that are not looked into; "
+            f"{self.commands} commands, {self.open.total()} of them not held against anything{self._most()}; "
             f"{self.python} Python blocks, {self.scripts} scripts, {self.data} data blocks; {self.sketches} sketches"
         )
 
@@ -239,13 +244,14 @@ class _Judge:
             self.lone.append((path, excerpt, words[ends[0] + 1 :]))
         judged = commands.judge(words, self.known, whole=whole)
         if not judged:
-            self.run.tally.open += 1
-            if (name := words[0].text) in self.run.tools.missing:
+            name = words[0].text.rpartition("/")[2] if words[0].literal else "$"
+            self.run.tally.open[name] += 1
+            if name in self.run.tools.missing:
                 fix = "install it to have its commands checked"
                 message = f"{name} is not installed here: its commands were not checked"
                 self.run.add(path, "not-checked", message, fix, *excerpt.place(words[0].start))
-        elif self._unasked(words, {one.names[0] for one in judged}):
-            self.run.tally.open += 1
+        elif unasked := self._unasked(words, {one.names[0] for one in judged}):
+            self.run.tally.open[unasked] += 1
         for one in judged:
             self.run.tally.tools.add(one.names[0])
             if one.command is not None:
@@ -253,10 +259,11 @@ class _Judge:
             for found in one.mismatches:
                 self.run.add(path, found.kind, found.message, found.fix, *excerpt.place(found.start))
 
-    def _unasked(self, words: list[shell.Word], asked: set[str]) -> bool:
-        """Whether a command runs a script of the skills that was not asked what it takes."""
+    def _unasked(self, words: list[shell.Word], asked: set[str]) -> str | None:
+        """The script of the skills that a command runs and that was not asked what it takes."""
         found = (paths.script_of(self.skill, word.text, self.others) for word in words if word.literal)
-        return any(one is not None and one[1].rpartition("/")[2] not in asked for one in found)
+        names = (one[1].rpartition("/")[2] for one in found if one is not None)
+        return next((name for name in names if name not in asked), None)
 
     def _lost(self, path: str, excerpt: Excerpt, name: str, start: int) -> None:
         message = f"the skill has no file {name}"

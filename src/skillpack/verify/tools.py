@@ -26,6 +26,8 @@ ALLOWED = (
     *("hf", "trl", "trackio", "gradio", "uv", "uvx", "accelerate", "torchrun", "lm_eval", "lm-eval", "inspect"),
     *("llama-server", "llama-cli", "llama-quantize", "skillpack"),
 )
+#: What a script of Python, and any other, has in it that answers to --help.
+_READS_ARGUMENTS = (("ArgumentParser", "argparse", "import click", "from click", "typer"), ("--help",))
 #: Longest that a program may take to print its help, in seconds.
 PATIENCE = 90
 PROBE = Path(__file__).with_name("probe.py")
@@ -62,7 +64,12 @@ class Tools:
         return self._known[key]
 
     def script(self, path: str, text: str) -> Command | None:
-        """What the script at `path`, whose content is `text`, takes. It is run with --help: ask for trusted ones."""
+        """What the script at `path`, whose content is `text`, takes. It is run with --help: ask for trusted ones.
+
+        None, and it is not run, where it does not look as if it knew --help: it would do its work.
+        """
+        if not any(sign in text for sign in _READS_ARGUMENTS[Path(path).suffix != ".py"]):
+            return None
         key = ("script", path, hashlib.sha256(text.encode()).hexdigest())
         if key not in self._known:
             around = f"{packages(Path(sys.executable))} {_digest(PROBE)}"
