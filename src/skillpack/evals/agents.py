@@ -1,6 +1,7 @@
 """Agents that can be run without a person: their commands, where they look for skills, and what they print.
 
-A preset's flags were taken from the help of Claude Code 2.1, Codex 0.169 and Gemini CLI as tests/clients pins them.
+The flags and the events of Claude Code 2.1.197 and Codex 0.169.0 were seen with a scripted model in place of the real
+one; of Gemini CLI 0.61.0 the flags, and the events up to the first answer.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ from typing import Any
 from skillpack.errors import UsageFailure
 from skillpack.kit.script import SECRET
 
-#: Each runs what it wants to without asking, in the folder of the trial: the trial's Hub is local, the machine is not.
+#: Each may run commands without asking, in the folder of the trial: the trial's Hub is local, the machine is not.
+#: Claude Code reads no settings of the user, and so no skills of his.
 PRESETS = {
     "claude": "claude -p {prompt} --output-format stream-json --verbose --setting-sources project"
-    " --permission-mode bypassPermissions",
+    " --allowedTools Bash,Edit,Write,Read,Glob,Grep,Skill,Task",
     "codex": "codex exec --json --skip-git-repo-check --ephemeral --sandbox workspace-write"
     " -c sandbox_workspace_write.network_access=true {prompt}",
     "gemini": "gemini -p {prompt} --output-format stream-json --yolo --skip-trust",
 }
-#: Where an agent looks for the skills of a project; any other: .agents/skills.
-SKILL_FOLDERS = {"claude": ".claude/skills", "gemini": ".gemini/skills"}
+#: Where an agent looks for the skills of a project; any other than these: .agents/skills.
+SKILL_FOLDERS = {"claude": ".claude/skills"}
 SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|COOKIE")
 #: Seconds that an agent has between being asked to end and being killed.
 GRACE = 5
