@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: fuzz setup demo test browser agents typescript clients lint check refresh bench clean
+.PHONY: latex fuzz setup demo test browser agents typescript clients lint check refresh bench clean
 
 setup: .venv/.installed
 
@@ -20,7 +20,7 @@ demo: setup  ## fine-tune a real model here, and validate the skills
 	$(BIN)/python -m skillpack rehearse --keep demo
 	$(BIN)/python -m skillpack validate skills/
 
-test: setup browser agents typescript  ## every test, the slow ones too
+test: setup browser latex agents typescript  ## every test, the slow ones too
 	$(BIN)/python -m pytest -n 3 --dist worksteal -q
 
 # The local Hub's pages are tested in a real Chromium: installed where that is possible without asking.
@@ -29,6 +29,13 @@ browser:
 	|| { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq \
 	     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
 	|| echo "no Chromium: install it, or set SKILLPACK_NO_BROWSER=1 to leave the tests of the web pages out" >&2
+
+# The LaTeX of the paper publisher's articles is compiled by pdflatex: 58 MB of Debian packages.
+latex:
+	@command -v pdflatex >/dev/null \
+	|| { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends texlive-latex-recommended lmodern >/dev/null; } \
+	|| echo "no pdflatex: install it, or set SKILLPACK_NO_LATEX=1 to leave the test that compiles LaTeX out" >&2
 
 # The agents that load the skills, at pinned versions: 1.3 GB of npm packages, without which tests/clients fails.
 CLIENTS := tests/clients/node_modules/.installed

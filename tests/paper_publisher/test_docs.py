@@ -54,7 +54,7 @@ def test_every_command_of_the_documents_is_taken_by_its_script(help_of: dict[str
     found = commands()
     assert len(found) > 15
     for name, *words in found:
-        if name == "paper.py" and "ID" not in words:
+        if name == "paper.py" and len(words) > 1 and "ID" not in words:
             module_of(name).arguments(words)  # argparse exits where it does not take them
         flags = {word.partition("=")[0] for word in words if word.startswith("--")}
         assert flags <= set(re.findall(r"--[a-z][\w-]*", help_of[name])), (name, words)
