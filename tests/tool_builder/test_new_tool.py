@@ -84,6 +84,7 @@ def test_the_same_again_changes_nothing_and_edits_are_never_undone(made: dict[st
     [
         ("name", "By_Author"), ("name", "../up"), ("--path", "api/models?author={author}"), ("--path", "/api/models"),
         ("--path", "/api/{a}/{b}"), ("--path", "/api/'{id}"), ("--fields", "id, downloads"), ("--fields", ""),
+        ("--fields", "author,id"),
         ("--example", "$(id)"), ("--purpose", 'says "hello"'), ("--purpose", "two\nlines"), ("--purpose", "`id`"),
         ("--language", "perl"),
     ],

@@ -205,6 +205,9 @@ def main(argv: list[str]) -> int:
     checked(NAME, options.name, "the name", "lower-case words with '-' or '_' between them")
     key = checked(PATH, options.path, "--path", "a path such as /api/models?author={author}, with one {KEY}")[1]
     checked(FIELDS, options.fields, "--fields", "names with commas between them, without spaces")
+    if key in options.fields.split(","):
+        fix = "{id} of a repo goes out anyway; where the answer has another id, call the KEY {model} or {author}"
+        raise Failure(f"--fields has {key!r}, which would replace the {key} that came in", fix, EXIT_USAGE)
     checked(EXAMPLE, options.example, "--example", "an id such as org/name")
     checked(PURPOSE, options.purpose, "--purpose", 'one line without ", `, \\, $ and braces')
     suffix, run_with = LANGUAGES[options.language]
@@ -227,7 +230,7 @@ def main(argv: list[str]) -> int:
         f"python {here / 'check_tool.py'} {tool} -- {options.example}",
     ]
     if options.json:
-        emit({"schema": "skillpack/new-tool/1", "tool": str(tool), "test": str(test), "next": commands})
+        emit({"tool": str(tool), "test": str(test), "next": commands})
     else:
         say("next:\n" + "\n".join(f"  {command}" for command in commands))
     return EXIT_OK
