@@ -1,4 +1,4 @@
-"""The tables of the trainer's references, written from the assets that plan_run.py reads.
+"""The tables of the trainer's and the jobs skill's references, written from the assets that their scripts read.
 
 .venv/bin/python benchmarks/plan_tables.py           write them
 .venv/bin/python benchmarks/plan_tables.py --check   exit 1 when one has drifted
@@ -11,7 +11,8 @@ import re
 import sys
 from pathlib import Path
 
-SKILL = Path(__file__).resolve().parent.parent / "skills/hugging-face-model-trainer"
+SKILLS = Path(__file__).resolve().parent.parent / "skills"
+SKILL = SKILLS / "hugging-face-model-trainer"
 REGION = re.compile(r"(<!-- table (\S+): .*? -->\n).*?(<!-- end of table -->)", re.S)
 
 
@@ -73,7 +74,9 @@ def written(text: str) -> str:
 
 def main() -> int:
     drifted = []
-    for path in sorted((SKILL / "references").glob("*.md")):
+    for path in sorted(
+        path for skill in (SKILL, SKILLS / "hugging-face-jobs") for path in (skill / "references").glob("*.md")
+    ):
         old = path.read_text(encoding="utf-8")
         new = written(old)
         if new != old:

@@ -56,7 +56,7 @@ class Desk:
         )  # fmt: skip
         for token in (self.token, changes.get("HF_TOKEN")):
             assert not token or token not in done.stdout + done.stderr
-        assert "Traceback" not in done.stderr, done.stderr
+        assert "\nTraceback" not in f"\n{done.stderr}", done.stderr
         return done
 
     def json(self, name: str, *arguments: object, code: int = 0) -> Any:
@@ -98,6 +98,9 @@ class Desk:
 
     def wait(self, *ids: str) -> None:
         self.api.wait_for_job(list(ids), namespace=self.user, poll_interval=0.1, timeout=60)
+
+    def log_now(self, job_id: str) -> str:
+        return "\n".join(self.api.fetch_job_logs(job_id=job_id, namespace=self.user))
 
     def log(self, job_id: str) -> str:
         return "\n".join(self.api.fetch_job_logs(job_id=job_id, namespace=self.user, follow=True))

@@ -61,7 +61,7 @@ class Chat:
         """Token ids of a text or of messages; a base model without a template gets the contents one after the other."""
         if self.tokenizer.chat_template:
             messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-            return self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+            return list(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
         text = prompt if isinstance(prompt, str) else "\n\n".join(message["content"] for message in prompt)
         return self.tokenizer(text)["input_ids"]
 

@@ -25,6 +25,7 @@ examples:
 """
 
 import argparse
+import collections
 
 # region skillpack:chat
 import json
@@ -62,7 +63,7 @@ class Chat:
         """Token ids of a text or of messages; a base model without a template gets the contents one after the other."""
         if self.tokenizer.chat_template:
             messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-            return self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+            return list(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
         text = prompt if isinstance(prompt, str) else "\n\n".join(message["content"] for message in prompt)
         return self.tokenizer(text)["input_ids"]
 
@@ -149,7 +150,8 @@ def main() -> None:
     add("--system-prompt", help="for the answers, kept in the rows")
     add("--max-new-tokens", type=int, default=512, help="of an answer (default: 512)")
     add("--max-length", type=int, help="tokens of prompt and answer (default: the model's)")
-    add("--temperature", type=float, default=0.9, help="of the questions; answers are the likeliest (default: 0.9)")
+    add("--temperature", type=float, default=0.9, help="of the questions (default: 0.9)")
+    add("--answer-temperature", type=float, default=0.0, help="default: 0, the likeliest words")
     add("--keep-cut", action="store_true", help="keep texts that were cut at the limit of tokens, too")
     add("--limit", type=int, help="topics, for a trial")
     add("--chunk", type=int, default=64, help="topics that are done and kept at once (default: 64)")
@@ -174,32 +176,47 @@ def main() -> None:
         kept.add(made_of(chat, topics[first : first + args.chunk], first, seen, args))
     rows = [row for each in kept.rows for row in each["rows"]]
     (args.out / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    dropped = len(topics) * args.per_topic - len(rows)
-    print(f"{len(rows)} rows of {len(topics)} topics; {dropped} left out: equal, empty or cut", flush=True)
+    lost = collections.Counter(why for each in kept.rows for why in each["left_out"])
+    said = ", ".join(f"{count} {why}" for why, count in lost.items()) or "none"
+    print(f"{len(rows)} rows of {len(topics)} topics; left out: {said}", flush=True)
     if args.push_to and rows:
         push_rows(rows, args.push_to, args.public)
 
 
 def made_of(chat: Chat, topics: list[str], first: int, seen: set, args) -> list[dict]:
-    """{"topic", "rows"} of each topic: its questions that are new and whole, with answers that are whole."""
-    whole = ("stop", "length") if args.keep_cut else ("stop",)
+    """{"topic", "rows", "left_out"} of each topic: new questions with their answers, and why others are no rows."""
+    made: dict = {topic: {"topic": topic, "rows": [], "left_out": []} for topic in topics}
     asked = []
     for number in range(args.per_topic):
         prompts = [args.question_prompt.replace("{topic}", topic) for topic in topics]
         seed = 1_000_003 * number + first  # another for each question and chunk, and the same when it is run again
         for topic, each in zip(topics, chat(prompts, QUESTION_TOKENS, args.temperature, seed), strict=True):
             question = (each["text"] or "").strip()
-            if question and each["finish"] in whole and question.lower() not in seen:
-                seen.add(question.lower())
-                asked.append((topic, question, seed))
+            why = fault(each, args) or ("equal" if question.lower() in seen else None)
+            if why:
+                made[topic]["left_out"].append(f"question {why}")
+                continue
+            seen.add(question.lower())
+            asked.append((topic, question, seed))
     system = [{"role": "system", "content": args.system_prompt}] if args.system_prompt else []
-    answers = chat([[*system, {"role": "user", "content": text}] for _, text, _ in asked], args.max_new_tokens)
-    made: dict = {topic: [] for topic in topics}
+    prompts = [[*system, {"role": "user", "content": text}] for _, text, _ in asked]
+    answers = chat(prompts, args.max_new_tokens, args.answer_temperature, first)
     for (topic, question, seed), each in zip(asked, answers, strict=True):
-        if each["text"] and each["text"].strip() and each["finish"] in whole:
-            turns = [*system, {"role": "user", "content": question}, {"role": "assistant", "content": each["text"]}]
-            made[topic].append({"messages": turns, "topic": topic, "seed": seed, "model": args.model})
-    return [{"topic": topic, "rows": rows} for topic, rows in made.items()]
+        if why := fault(each, args):
+            made[topic]["left_out"].append(f"answer {why}")
+            continue
+        turns = [*system, {"role": "user", "content": question}, {"role": "assistant", "content": each["text"]}]
+        made[topic]["rows"].append({"messages": turns, "topic": topic, "seed": seed, "model": args.model})
+    return list(made.values())
+
+
+def fault(written: dict, args) -> str | None:
+    """Why a text is not kept, or None."""
+    if written["finish"] == "too long":
+        return "without room in the model's context"
+    if not written["text"].strip():
+        return "empty"
+    return "cut" if written["finish"] == "length" and not args.keep_cut else None
 
 
 if __name__ == "__main__":

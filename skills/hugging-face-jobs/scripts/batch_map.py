@@ -3,7 +3,7 @@
 # dependencies = [
 #   "huggingface_hub>=2.4,<3",
 #   "datasets>=5.2,<6",
-#   "pyarrow>=21",
+#   "pyarrow>=20,<30",
 #   "jsonschema>=4.21,<5",
 # ]
 # ///

@@ -2,6 +2,7 @@
 # requires-python = ">=3.10"
 # dependencies = [
 #   "huggingface_hub>=2.4,<3",
+#   "jsonschema>=4.21,<5",
 # ]
 # ///
 """List jobs by label and stage, cancel them after a look at which, run one again, and keep schedules.

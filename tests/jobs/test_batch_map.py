@@ -1,0 +1,160 @@
+"""batch_map.py as a process: shards over jobs that are killed, and a whole that holds each row once."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from .conftest import Desk, kill, until
+
+ROWS = 200
+MAPPED = """# /// script
+# requires-python = ">=3.10"
+# dependencies = []
+# ///
+import os, time
+def double(rows):
+    print("PART", rows[0]["n"], flush=True)
+    if rows[0]["n"] >= 0 and os.environ.get("SLOW"):
+        time.sleep(0.5)
+    return [None if row["n"] % 50 == 7 else {"twice": 2 * row["n"]} for row in rows]
+def twins(rows):
+    return [[{"copy": 0}, {"copy": 1}] for row in rows]
+def short(rows):
+    return rows[:-1]
+def pictures(rows):
+    return [{"picture": b"x"} for row in rows]
+"""
+
+
+def numbers(desk: Desk, count: int = ROWS) -> str:
+    return desk.dataset("numbers", [{"n": n, "text": f"row {n}\u2028\u00e9"} for n in range(count)])
+
+
+def merged_rows(desk: Desk, folder: str) -> list[dict[str, object]]:
+    files = sorted((desk.folder / folder).glob("*.parquet"))
+    return [row for file in files for row in pq.read_table(file).to_pylist()]
+
+
+@pytest.mark.slow
+def test_eight_shards_survive_three_killed_jobs_and_nothing_is_lost_or_doubled(desk: Desk) -> None:
+    data = numbers(desk)
+    desk.write("work.py", MAPPED)
+    call = (
+        "run", data, "--function", "work.py:double", "--env", "SLOW=1", "--shards", 8, "--jobs", 4, "--part-rows", 5,
+        "--timeout", "10m", "--yes",
+    )  # fmt: skip
+    started = desk.json("batch_map.py", *call, code=5)
+    assert (started["done"], len(started["jobs"]), started["open"]) == ([], 4, [])
+    assert sorted(shard for job in started["jobs"] for shard in job["shards"]) == list(range(8))
+    same = desk.json("batch_map.py", *call, code=5)
+    assert [job["id"] for job in same["jobs"]] == [job["id"] for job in started["jobs"]], "nobody is at work twice"
+    victims = [job["id"] for job in started["jobs"][:3]]
+    for victim in victims:
+        until(lambda victim=victim: sum("done" in line for line in desk.log_now(victim).splitlines()) >= 2)
+        kill(victim)
+    desk.wait(*victims)
+    broken = desk.script("batch_map.py", "merge", "work")
+    assert broken.returncode == 1 and "of 8 shards are not done" in broken.stderr
+    rest = desk.json("batch_map.py", *call, "--follow", "--rounds", 2)
+    assert rest["done"] == list(range(8)) and len(rest["jobs"]) >= 7
+    lines = [re.findall(r"^PART (\d+)$", desk.log(job.id), re.M) for job in desk.jobs()]
+    worked = Counter(int(first) for found in lines for first in found)
+    assert sorted(worked) == list(range(0, ROWS, 5)), "every part was worked on"
+    again = {first: times for first, times in worked.items() if times > 1}
+    assert len(again) <= 3, f"a kill costs the part at hand and no other: {again}"
+    merged = desk.json("batch_map.py", "merge", "work", "--push-to", "doubled", "--yes")
+    assert (merged["rows_in"], merged["rows"]) == (ROWS, ROWS - 4)
+    rows = merged_rows(desk, merged["folder"])
+    assert rows == [{"n": n, "text": f"row {n}\u2028\u00e9", "twice": 2 * n} for n in range(ROWS) if n % 50 != 7]
+    pushed = desk.api.list_repo_files(f"{desk.user}/doubled", repo_type="dataset")
+    assert sum(name.endswith(".parquet") for name in pushed) == 8
+    assert desk.api.dataset_info(f"{desk.user}/doubled").private
+    jobs = len(desk.jobs())
+    assert desk.json("batch_map.py", *call)["next"].startswith("python scripts/batch_map.py merge work-")
+    assert len(desk.jobs()) == jobs, "what is done is not started again"
+
+
+def test_a_map_is_shown_tried_and_run_and_rows_may_become_several(desk: Desk) -> None:
+    data = numbers(desk, 10)
+    desk.write("work.py", MAPPED)
+    tried = desk.script("batch_map.py", "try", data, "--function", "work.py:double", "--rows", 2)
+    assert [row["twice"] for row in json.loads(tried.stdout)["rows"]] == [0, 2]
+    call = ("run", data, "--function", "work.py:twins", "--shards", 3, "--jobs", 1, "--timeout", "10m")
+    shown = desk.script("batch_map.py", *call)
+    assert shown.returncode == 4 and "0 of 3 done, 3 to start" in shown.stdout and "at most $0.0017" in shown.stdout
+    assert desk.script("batch_map.py", *call, "--max-cost", "0.001").returncode == 1
+    assert desk.jobs() == []
+    assert desk.script("batch_map.py", *call, "--yes", "--follow").returncode == 0
+    assert desk.script("batch_map.py", "status", "work").returncode == 0
+    merged = desk.json("batch_map.py", "merge", "work")
+    rows = merged_rows(desk, merged["folder"])
+    assert [(row["n"], row["copy"]) for row in rows] == [(n, copy) for n in range(10) for copy in (0, 1)]
+    shard = sorted((desk.folder / "maps").glob("work-*/parts/shard-00001/part-*.jsonl"))[0]
+    text = shard.read_text()
+    shard.write_text(text.replace('"copy": 1', '"copy": 9', 1))  # of the same size: fetching it again would not show
+    shutil.copy(shard, shard.with_name("part-000000999.jsonl"))
+    doubled = desk.script("batch_map.py", "merge", "work")
+    assert doubled.returncode == 3 and "does not follow on row" in doubled.stderr
+
+
+def test_what_goes_wrong_in_a_function_is_told(desk: Desk) -> None:
+    data = numbers(desk, 4)
+    desk.write("work.py", MAPPED)
+    call = ("run", data, "--function", "work.py:short", "--shards", 1, "--timeout", "10m", "--yes", "--follow")
+    failed = desk.script("batch_map.py", *call)
+    assert failed.returncode == 1
+    assert "rows 0 to 3: the function gave 3" in failed.stdout and "the same `run` command again" in failed.stdout
+    pictures = desk.script("batch_map.py", "try", data, "--function", "work.py:pictures")
+    assert pictures.returncode == 2 and "holds bytes" in pictures.stderr
+    other = desk.script("batch_map.py", *(word if word != "work.py:short" else "work.py:double" for word in call))
+    assert other.returncode == 0, "another function is another map, and starts from nothing"
+    several = desk.script("batch_map.py", "status", "work")
+    assert several.returncode == 2 and "2 maps are named 'work'" in several.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "nobody/nothing", "--function", "work.py:double", "--timeout", "5m"], 3, "nobody/nothing"),
+        (["run", "work.py", "--function", "work.py:double", "--timeout", "5m"], 2, "is on this machine"),
+        (["run", "a/b", "--function", "work.py:triple", "--timeout", "5m"], 2, "it defines double"),
+        (["run", "a/b", "--function", "double", "--timeout", "5m"], 2, "FILE.py:NAME"),
+        (["run", "a/b", "--function", "work.py:double"], 2, "--timeout"),
+        (["run", "a/b", "--timeout", "5m"], 2, "give --function"),
+        (["run", "a/b", "--model", "c/d", "--timeout", "5m", "--env", "K=hf_abcdefghij012345"], 2, "--secret"),
+        (["run", "a/b", "--model", "c/d", "--timeout", "5m", "--shards", "0"], 2, "count from 1"),
+        (["merge", "nothing"], 3, "skillpack-maps"),
+    ],
+)
+def test_what_cannot_be_mapped_says_why(desk: Desk, arguments: list[str], code: int, message: str) -> None:
+    desk.write("work.py", MAPPED)
+    done = desk.script("batch_map.py", *arguments)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr, done.stderr
+    assert desk.jobs() == []
+
+
+def test_a_torn_part_is_none(tmp_path: Path) -> None:
+    import importlib.util
+
+    from .conftest import SCRIPTS
+
+    spec = importlib.util.spec_from_file_location("batch_map", SCRIPTS / "batch_map.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    path = tmp_path / "part.jsonl"
+    whole = '{"first": 5, "rows": 2, "written": 2}\n{"a": 1}\n{"a": 2}\n'
+    path.write_text(whole)
+    assert module.whole_part(path, 5, 2) == [{"a": 1}, {"a": 2}]
+    assert module.whole_part(path, 0, 2) is None and module.whole_part(path, 5, 3) is None
+    for end in range(len(whole) - 1):
+        path.write_text(whole[:end])
+        assert module.whole_part(path, 5, 2) is None, whole[:end]
