@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from skillpack import samples
+from tests import warm
 from tests.conftest import LocalHub
 
 SCRIPTS = Path(__file__).parents[2] / "skills/hugging-face-model-trainer/scripts"
@@ -35,15 +35,8 @@ def script(tmp_path: Path):
     """`script(name, *arguments)`: runs a script of the skill in the test's folder, as a user's agent would."""
 
     def run(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(SCRIPTS / name), *map(str, arguments)],
-            cwd=tmp_path,
-            env=script_environment(tmp_path) | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
+        command = [str(SCRIPTS / name), *map(str, arguments)]
+        return warm.run(command, tmp_path, script_environment(tmp_path) | environment, timeout=240)
 
     return run
 

@@ -8,8 +8,6 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import pytest
 
 from skillpack.hub import processes
+from tests import warm
 
 from .conftest import SCRIPTS, script_environment
 from .hubrun import Bench
@@ -41,20 +40,20 @@ def killed(folder: Path, plan: Path, draw: random.Random) -> str:
     """The log of a process that got SIGKILL: while it starts, between two steps, or within a save."""
     out = folder / "runs/tiny"
     begun = newest(out)
-    process = subprocess.Popen(
-        [sys.executable, str(SCRIPTS / "train_sft.py"), "--plan", str(plan)],
-        cwd=folder, env=script_environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    command = [str(SCRIPTS / "train_sft.py"), "--plan", str(plan)]
+    with (folder / "said").open("wb") as said:
+        process = warm.popen(command, folder, script_environment(folder), said, said)
     if draw.random() < 0.3:
-        time.sleep(draw.uniform(0, 6))
+        time.sleep(draw.uniform(0, 2))
     else:
         wanted, end = min(begun + draw.randint(1, 15), STEPS - 3), time.monotonic() + 120
         while newest(out) < wanted:
-            assert process.poll() is None and time.monotonic() < end, process.communicate()[1]
+            assert process.poll() is None and time.monotonic() < end, (folder / "said").read_text()
             time.sleep(0.005)
         time.sleep(draw.uniform(0, 0.2))
     process.kill()
-    return process.communicate()[1]
+    process.wait()
+    return (folder / "said").read_text()
 
 
 def test_ten_kills_leave_the_steps_and_the_weights_of_a_run_without_any(tmp_path, plan, script):
@@ -102,7 +101,7 @@ def test_a_job_goes_on_after_a_kill_and_after_its_timeout(bench: Bench) -> None:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)["jobs"][-1]["id"]
 
-    first = submit("--timeout", "45s", "--attempts", 2)
+    first = submit("--timeout", "60s", "--attempts", 2)
     until(lambda: re.search(r"\b[1-9]\d+/100000", said(first)))
     for process in processes.of_job(first):
         with contextlib.suppress(ProcessLookupError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import resource
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 
 from skillpack.kit.guard import batch_of, halve_batch, out_of_memory
 from skillpack.kit.script import Failure
+from tests import warm
 
 from .conftest import SCRIPTS, script_environment
 
@@ -29,14 +29,13 @@ def data_bytes(pid: int) -> int:
     return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmData")))
 
 
-def start(folder: Path, plan: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, str(SCRIPTS / "train_sft.py"), "--plan", str(plan)],
-        cwd=folder, env=script_environment(folder), stdout=subprocess.DEVNULL, stderr=(folder / "log").open("wb"),
-    )  # fmt: skip
+def start(folder: Path, plan: Path) -> warm.Process:
+    with (folder / "log").open("wb") as said:
+        command = [str(SCRIPTS / "train_sft.py"), "--plan", str(plan)]
+        return warm.popen(command, folder, script_environment(folder), said, said)
 
 
-def wait_for(condition, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(condition, process: warm.Process, log: Path) -> None:
     end = time.monotonic() + 200
     while not condition():
         assert process.poll() is None, log.read_text()

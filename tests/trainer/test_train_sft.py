@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests import warm
+
 from .conftest import SCRIPTS, script_environment
 
 pytestmark = pytest.mark.slow
@@ -24,20 +26,16 @@ def log_steps(folder: Path) -> list[int]:
     return [json.loads(line)["step"] for line in path.read_text().splitlines()] if path.is_file() else []
 
 
-def start(folder: Path, plan: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, str(SCRIPTS / "train_sft.py"), "--plan", str(plan)],
-        cwd=folder,
-        env=script_environment(folder),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+def start(folder: Path, plan: Path) -> warm.Process:
+    with (folder / "said").open("wb") as said:
+        command = [str(SCRIPTS / "train_sft.py"), "--plan", str(plan)]
+        return warm.popen(command, folder, script_environment(folder), said, said)
 
 
-def wait_for(condition, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
+def wait_for(condition, process: warm.Process, folder: Path, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, process.stderr.read().decode()
+        assert process.poll() is None, (folder / "said").read_text()
         assert time.monotonic() < end, "it did not come so far in time"
         time.sleep(0.02)
 
@@ -66,7 +64,7 @@ def test_a_killed_run_continues_from_its_last_whole_checkpoint_and_trains_no_ste
     path = plan(steps=200, save_seconds=0.3)
     checkpoints = tmp_path / "runs/tiny/checkpoints"
     process = start(tmp_path, path)
-    wait_for(lambda: len(list(checkpoints.glob("checkpoint-*/whole"))) >= 2, process)
+    wait_for(lambda: len(list(checkpoints.glob("checkpoint-*/whole"))) >= 2, process, tmp_path)
     process.kill()
     process.wait()
     saved = max(int(whole.parent.name.rpartition("-")[2]) for whole in checkpoints.glob("checkpoint-*/whole"))
@@ -84,11 +82,11 @@ def test_a_killed_run_continues_from_its_last_whole_checkpoint_and_trains_no_ste
 def test_sigterm_saves_a_checkpoint_from_which_the_run_continues(tmp_path, plan, script):
     path = plan(steps=300)
     process = start(tmp_path, path)
-    wait_for(lambda: len(log_steps(tmp_path)) > 5, process)
+    wait_for(lambda: len(log_steps(tmp_path)) > 5, process, tmp_path)
     process.send_signal(signal.SIGTERM)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 3
-    assert b"stopped by SIGTERM" in stderr
+    assert process.wait(timeout=60) == 3
+    stderr = (tmp_path / "said").read_text()
+    assert "stopped by SIGTERM" in stderr
     stopped = json.loads((tmp_path / "runs/tiny/run.json").read_text())
     assert stopped["status"] == "stopped"
     assert (tmp_path / f"runs/tiny/checkpoints/checkpoint-{stopped['steps']}/whole").is_file()
