@@ -7,11 +7,12 @@ import http.server
 import importlib.util
 import json
 import math
+import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -45,9 +46,10 @@ VERDICTS = [
     ("divergence", {}, FALLING, None),
     ("divergence", {}, NOISY, None),
     ("divergence", {}, SPIKE, None),
+    ("divergence", {}, [*FALLING[:30], *[1e-6] * 10, *[1e-3] * 10], None),
     ("divergence", {}, FALLING[:9], None),
     ("divergence", {}, AROUND_ZERO, None),
-    ("divergence", {"mode": "max"}, [*ACCURACY, *[0.1] * 5], 64),
+    ("divergence", {"mode": "max"}, [*ACCURACY, *[0.1] * 8], 67),
     ("divergence", {"mode": "max"}, ACCURACY, None),
     ("plateau", {}, FLAT, 59),
     ("plateau", {}, FALLING, None),
@@ -72,6 +74,11 @@ def test_a_rule_speaks_where_it_should_and_nowhere_else(
     assert [alert["step"] for alert in found] == ([] if step is None else [step])
 
 
+def test_a_loss_that_diverges_is_not_called_flat_as_well() -> None:
+    values = {"": points(RISING * 2), "loss": points([*FALLING[:20], *RISING[40:], *[99.0] * 30])}
+    assert [alert["rule"] for alert in alert_rules.judge(alert_rules.DEFAULT, values)] == ["divergence"]
+
+
 @pytest.mark.parametrize(("late", "fires"), [(0.4, True), (0.8, False)])
 def test_fewer_steps_a_second_are_seen_by_the_times_of_the_rows(late: float, fires: bool) -> None:
     before = [(step, step / 10, 0.0) for step in range(100)]
@@ -83,6 +90,28 @@ def test_fewer_steps_a_second_are_seen_by_the_times_of_the_rows(late: float, fir
 def test_rows_faster_than_trackio_writes_say_nothing_about_pace() -> None:
     rows = [(step, 0.5 * (step // 30), 0.0) for step in range(300)]
     assert alert_rules.judge([{"rule": "throughput", "points": 20}], {"": rows}) == []
+
+
+def noisy(seed: int, sigma: float, loss: Callable[[int], float], count: int = 120) -> list[float]:
+    draw = random.Random(seed)
+    return [loss(step) * math.exp(draw.gauss(0, sigma)) for step in range(count)]
+
+
+def first_alert(values: list[float]) -> int | None:
+    """How many points `divergence` needed, looking after each."""
+    rule = {"rule": "divergence", **next(each for each in alert_rules.DEFAULT if each["rule"] == "divergence")}
+    looks = (end for end in range(1, len(values) + 1) if alert_rules.judge([rule], {"loss": points(values[:end])}))
+    return next(looks, None)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_divergence_is_told_from_noise_at_whatever_moment_one_looks(seed: int) -> None:
+    assert first_alert(noisy(seed, 0.15, lambda step: 1 + 3 * 0.97**step)) is None
+    assert first_alert(noisy(seed, 0.5, lambda step: 4 * 0.95**step)) is None
+    late = first_alert(noisy(seed, 0.2, lambda step: 1 + 3 * 0.95**step if step < 60 else 6))
+    assert late is not None and 60 < late <= 75
+    overfit = first_alert(noisy(seed, 0.05, lambda step: 0.5 + 3.5 * 0.9**step + max(0, step - 40) / 50))
+    assert overfit is not None and 60 < overfit <= 90
 
 
 @contextlib.contextmanager

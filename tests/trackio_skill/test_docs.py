@@ -45,7 +45,7 @@ def test_every_command_of_a_script_is_taken_by_its_own_parser() -> None:
     parsed = 0
     for document, command in commands("uv"):
         words = shlex.split(command.split(" > ")[0])
-        if words == ["uv", "run"]:
+        if words == ["uv", "run"] or "loop.py" in words:  # the loop is run below
             continue
         assert words[:2] == ["uv", "run"], command
         path = Path(words[2])

@@ -439,10 +439,11 @@ import urllib.request
 LEVELS = ("info", "warn", "error")
 LOSSES = ("eval/loss", "eval_loss", "val/loss", "train/loss", "loss")  # the first that a run has is its loss
 GLOBAL_STEP = "train/global_step"
+LOST = 0.1  # share of the gain since the start
 FLUSH = 0.5  # seconds: trackio stamps rows when it writes them, in batches of this length
 DEFAULT = [
     {"rule": "not-finite", "level": "error"},
-    {"rule": "divergence", "level": "error", "mode": "min", "factor": 2.0, "points": 5},
+    {"rule": "divergence", "level": "error", "mode": "min", "factor": 2.0, "points": 8},
     {"rule": "plateau", "level": "warn", "mode": "min", "points": 20, "min_delta": 0.001},
     {"rule": "throughput", "level": "warn", "points": 20, "drop": 0.5},
 ]
@@ -482,17 +483,21 @@ def not_finite(rule: dict, name: str, points: list) -> tuple | None:
 
 
 def divergence(rule: dict, name: str, points: list) -> tuple | None:
-    """The median of the last `points` is `factor` times worse than the best such median; one outlier moves none.
+    """Each of the last `points` is worse than each of the best window of as many, and the median `factor` times.
 
-    Silent where the best is not above 0: the loss of GRPO lies around 0, and has no factor.
+    And a tenth of what was gained since the start is lost, since a loss near 0 swings by any factor. Silent where
+    the best is not above 0: the loss of GRPO lies around 0, and has no factor.
     """
-    size, factor, points = rule.get("points", 5), rule.get("factor", 2.0), finite(points)
-    if len(points) < 2 * size:
+    size, factor = rule.get("points", 8), rule.get("factor", 2.0)
+    lower, values = rule.get("mode", "min") == "min", [value for *_, value in finite(points)]
+    if len(values) < 2 * size:
         return None
-    medians = [median(points[end - size : end]) for end in range(size, len(points) + 1)]
-    lower = rule.get("mode", "min") == "min"
-    best, last = (min if lower else max)(medians), medians[-1]
-    if best <= 0 or (last <= best * factor if lower else last >= best / factor):
+    windows = [values[at : at + size] for at in range(len(values) - size + 1)]
+    good, now = (min if lower else max)(windows, key=statistics.median), windows[-1]
+    best, last, first = statistics.median(good), statistics.median(now), statistics.median(windows[0])
+    apart = min(now) > max(good) if lower else max(now) < min(good)
+    limit = best + LOST * (first - best)
+    if best <= 0 or not apart or (last <= max(limit, best * factor) if lower else last >= min(limit, best / factor)):
         return None
     text = f"{name} is {last:.4g}, after {best:.4g} at its best (medians of {size} points)"
     return points[-1][0], f"{name} diverges", text
@@ -567,7 +572,8 @@ def judge(rules: list[dict], metrics: dict[str, list]) -> list[dict]:
                 step, title, text = broken
                 level = rule.get("level", "warn")
                 found.append({"rule": kind, "metric": name, "level": level, "step": step, "title": title, "text": text})
-    return found
+    worse = {each["metric"] for each in found if each["rule"] == "divergence"}
+    return [each for each in found if each["rule"] != "plateau" or each["metric"] not in worse]
 
 
 def unseen(rules: list[dict], metrics: dict[str, list]) -> list[str]:
