@@ -142,9 +142,12 @@ async function run(main: () => Promise<number>): Promise<void> {
 }
 
 /** The options and values of the command line. */
-function commandLine(options: Record<string, { type: "string" | "boolean" }>) {
+function commandLine(options: Record<string, { type: "string" | "boolean" }>): {
+  values: Record<string, string | boolean | undefined>;
+  positionals: string[];
+} {
   try {
-    return parseArgs({ options: { ...options, help: { type: "boolean" } }, allowPositionals: true });
+    return parseArgs({ options: { ...options, help: { type: "boolean" } }, allowPositionals: true }) as never;
   } catch (error) {
     throw new Stop(`${(error as Error).message}; see --help`, 2);
   }
