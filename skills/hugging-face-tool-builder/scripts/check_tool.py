@@ -158,6 +158,7 @@ def run(main: Callable[[list[str]], int]) -> int:
 
 import contextlib
 import http.client
+import secrets
 import shlex
 import shutil
 import signal
@@ -171,7 +172,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-PLANTED = "hf_plantedByCheckToolNotARealOne"
+PLANTED = f"hf_planted{secrets.token_hex(12)}"  # of this run alone: another check may run beside it
 READING = re.compile(r"/(paths-info|validate-yaml)\b")  # POST, and yet only reads
 MAX_REQUESTS = 12  # of a tool that should have given up
 RETRIES = 1  # what HF_TOOL_RETRIES says to the tool, so that a check takes seconds
