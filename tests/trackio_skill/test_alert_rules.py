@@ -187,7 +187,7 @@ def test_rules_of_a_file_are_followed_and_a_metric_that_was_never_logged_is_said
 
 
 def test_a_loop_is_told_while_the_run_goes_wrong(bench: Bench) -> None:
-    options = ("--project", "demo", "--follow", "--every", "0.3", "--for", "60", "--json")
+    options = ("--project", "demo", "--follow", "--every", "0.3", "--for", "60", "--fail-on", "error", "--json")
     watch = [sys.executable, SCRIPTS / "alert_rules.py", *options]
     begun = time.monotonic()
     watcher = subprocess.Popen(
