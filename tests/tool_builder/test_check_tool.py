@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import shlex
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -145,6 +147,50 @@ def test_a_real_hub_behind_the_front_is_only_read_and_its_token_stays_with_the_f
     report = desk.json_of_check("hasty.py", "--endpoint", desk.hub.url, code=1)
     assert "asks-before-writing" in verdicts(report, "fail")
     assert desk.api.model_info(f"{desk.user}/one").sha == before
+
+
+class FilesElsewhere(BaseHTTPRequestHandler):
+    """A Hub whose files lie on another host, as those of the real one do."""
+
+    seen: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_GET(self) -> None:
+        host = self.headers["Host"].partition(":")[0]
+        FilesElsewhere.seen.append((host, self.headers.get("Authorization")))
+        moved = host == "127.0.0.1"
+        self.send_response(302 if moved else 200)
+        if moved:
+            self.send_header("Location", f"http://localhost:{self.server.server_port}/file")  # type: ignore[attr-defined]
+        body = b"" if moved else b'[{"id": 1}, {"id": 2}]'
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_files_that_lie_on_another_host_are_not_held_against_the_tool(desk: Desk) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FilesElsewhere)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    arguments = [
+        "by-file",
+        "--path",
+        "/{id}/resolve/main/rows.json",
+        "--fields",
+        "n",
+        "--example",
+        "a",
+        "--purpose",
+        "X",
+    ]
+    desk.json("new_tool.py", *arguments)
+    report = desk.json_of_check("by-file.py", "--endpoint", f"http://127.0.0.1:{server.server_port}", "--", "a/b")
+    server.shutdown()
+    server.server_close()
+    assert report["lines"] == 2 and verdicts(report, "fail") == set()
+    assert {token for host, token in FilesElsewhere.seen if host == "localhost"} == {None}
+    assert {token for host, token in FilesElsewhere.seen if host == "127.0.0.1"} == {f"Bearer {desk.token}"}
 
 
 def test_what_cannot_be_checked_is_said(desk: Desk) -> None:

@@ -226,22 +226,31 @@ def upstream(endpoint: str, method: str, target: str, body: bytes, front: str) -
         kind = "text/plain" if isinstance(said, str) else "application/json"
         data = said if isinstance(said, str) else json.dumps(said)
         return Answer(status, data.encode(), {"Content-Type": kind})
-    where = urlsplit(endpoint)
-    secure = where.scheme == "https"
-    connection = (http.client.HTTPSConnection if secure else http.client.HTTPConnection)(where.netloc, timeout=60)
     headers = {"Authorization": f"Bearer {token}"} if (token := os.environ.get("HF_TOKEN")) else {}
+    answer = asked(endpoint + target, method, body, {**headers, "Content-Type": "application/json"})
+    where = answer.headers.get("Location", "")
+    if "://" in where and not where.startswith(endpoint):  # where files lie: the tool could not reach it by the front
+        answer = asked(where, method, b"", {})
+    return Answer(
+        answer.status, answer.body, {name: value.replace(endpoint, front) for name, value in answer.headers.items()}
+    )
+
+
+def asked(url: str, method: str, body: bytes, headers: dict[str, str]) -> Answer:
+    """One request, whose redirect is not followed. Raises Failure when nothing answers."""
+    where = urlsplit(url)
+    kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
+    connection = kind(where.netloc, timeout=60)
     try:
-        connection.request(method, where.path + target, body or None, {**headers, "Content-Type": "application/json"})
+        connection.request(method, url.partition(where.netloc)[2] or "/", body or None, headers)
         answer = connection.getresponse()
         data = answer.read()
     except (OSError, http.client.HTTPException) as error:
-        raise Failure(f"{endpoint} cannot be reached: {error}", "check --endpoint, or leave it out") from None
+        raise Failure(f"{url} cannot be reached: {error}", "check --endpoint, or leave it out") from None
     finally:
         connection.close()
-    kept = {
-        name: answer.headers[name] for name in ("Content-Type", "Link", "Location", "ETag") if name in answer.headers
-    }
-    return Answer(answer.status, data, {name: value.replace(endpoint, front) for name, value in kept.items()})
+    names = ("Content-Type", "Link", "Location", "ETag")
+    return Answer(answer.status, data, {name: answer.headers[name] for name in names if name in answer.headers})
 
 
 # --- the front: what the tool believes to be the Hub
