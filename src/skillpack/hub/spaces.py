@@ -43,7 +43,7 @@ def runtime(hub: Hub, repo: Repo) -> dict[str, Any]:
     kept = json.loads(row[0]) if row is not None else {}
     if hub.run_spaces and kept.get("stage") != "PAUSED":
         run = spacerun.of(hub).current(repo)
-        kept |= {"stage": run.stage, "errorMessage": run.message}
+        kept |= {"stage": run.stage, "sha": repos.commit_oid(hub, repo), "errorMessage": run.message}
         if run.stage == "RUNNING":
             kept["domains"] = [{"domain": f"127.0.0.1:{run.port}", "isCustom": False, "stage": "READY"}]
     return {

@@ -2,7 +2,7 @@
 
 Why: an installed skill has no environment. With a `# /// script` header `uv run` makes one; without it the script
      works where somebody happened to install the packages.
-Fix: add the header with `requires-python` and `dependencies`.
+Fix: add the header with `requires-python` and `dependencies`, or requirements.txt beside an app to deploy.
 Spec: "Be self-contained or clearly document dependencies"
 """
 
@@ -27,6 +27,8 @@ def check(skill: Skill) -> Iterator[Finding]:
     for script in skill.scripts:
         if script.name.startswith("evals/"):
             continue  # what a model is tested with
+        if f"{script.name.rpartition('/')[0]}/requirements.txt" in skill.tree.names:
+            continue  # the form that a Space reads
         if script.header is None and not script.header_problem and script.runs and not is_test(script.name):
             found = third_party(skill, script)
             if found:

@@ -1,0 +1,106 @@
+"""check_app.py: what is wrong with an app is found, and nothing is left running."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from .conftest import load, run_script
+
+BROKEN = '''
+import os
+import gradio as gr
+
+def explode(text):
+    raise KeyError("no such label: hf_plantedplantedplanted")
+
+def silent(text):
+    return ""
+
+with gr.Blocks(css="body {}") as demo:
+    text = gr.Textbox(label="Text")
+    go = gr.Button("Go", variant="primary")
+    result = gr.Textbox(label="Result")
+    quiet = gr.Button("Quiet")
+    gr.HTML("x", js_on_load="""console.error('it broke in the page');
+        document.body.insertAdjacentHTML('beforeend', '<div style="width: 700px">wide</div>')""")
+    go.click(explode, text, result)
+    quiet.click(lambda: "", None, result)
+
+if __name__ == "__main__":
+    print(os.getpid(), file=open("pid", "w"))
+    demo.launch(allowed_paths=["."], server_name=os.environ["GRADIO_SERVER_NAME"])
+'''
+PLAN = {
+    "schema": "skillpack/demo-check/1",
+    "steps": [{"fill": {"Text": "x"}}, {"click": "Go"}, {"filled": "Result"}],
+    "tools": ["classify"],
+}
+
+
+@pytest.mark.slow
+def test_each_thing_that_is_wrong_is_named_and_the_app_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(BROKEN)
+    (tmp_path / "check.json").write_text(json.dumps(PLAN))
+    done = run_script("check_app.py", ".", "--json", "--timeout", 2, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    problems = "\n".join(report["problems"])
+    for words in (
+        "'Result' stays empty", "error on the page", "it broke in the page", "wide and has to be pushed sideways",
+        "anyone can read app.py", "no MCP tool is named 'classify'", "exception in the app: KeyError",
+        "call of /explode",
+    ):  # fmt: skip
+        assert words in problems, f"{words}:\n{problems}"
+    notes = "\n".join(report["notes"])
+    assert "moved from the Blocks constructor" in notes and "/lambda has no name" in notes
+    assert "hf_planted" not in done.stdout + done.stderr
+    pid = int((tmp_path / "pid").read_text())
+    assert not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "said"),
+    [
+        ("raise SystemExit('no weights here')", 1, "no weights here"),
+        ("import gradio as gr\nprint('built, not launched')", 1, "does it call demo.launch()"),
+        ("def (", 2, "nothing was started"),
+        ("import gradio as gr\ngr.Blocks().launch(share=True)", 2, "open this machine to the internet"),
+    ],
+)
+def test_an_app_that_does_not_start_says_why(tmp_path: Path, source: str, code: int, said: str) -> None:
+    (tmp_path / "app.py").write_text(source)
+    done = run_script("check_app.py", "app.py", "--start-timeout", 60, cwd=tmp_path)
+    assert done.returncode == code and said in done.stderr and done.stdout == ""
+
+
+def test_wrong_calls_say_what_to_do(tmp_path: Path) -> None:
+    module = load("check_app")
+    (tmp_path / "app.py").write_text("")
+    (tmp_path / "plan.json").write_text('{"schema": "skillpack/demo-check/1", "steps": [{"dance": 1}]}')
+    table: list[tuple[list[Any], str]] = [
+        (["none"], "no such file"),
+        ([str(tmp_path), "--steps", str(tmp_path / "none.json")], "make it first"),
+        ([str(tmp_path), "--steps", str(tmp_path / "plan.json")], "dance"),
+    ]
+    for arguments, said in table:
+        with pytest.raises(module.Failure, match=said):
+            module.main(arguments)
+
+
+def test_a_missing_browser_is_said_with_the_command_that_installs_one(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import gradio as gr\ngr.Blocks().launch()\n")
+    done = run_script("check_app.py", "app.py", "--browser", "/none/chromium", cwd=tmp_path)
+    assert done.returncode == 3 and "playwright install chromium" in done.stderr
+
+
+def test_a_fixed_address_is_noted(checker: ModuleType, tmp_path: Path) -> None:
+    app, findings = tmp_path / "app.py", checker.Findings()
+    app.write_text("demo.launch(server_port=7861)")
+    checker.source_findings(app, findings)
+    assert "GRADIO_SERVER_PORT" in findings.notes[0] and os.environ.get("GRADIO_SERVER_PORT") is None
