@@ -366,11 +366,14 @@ def entry_problems(entry: BibEntry) -> list[str]:
 
 # region skillpack:article
 import hashlib
+import json
 import re
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 ARTICLE, CHECK = "article.md", "article-check.json"
+RENDERINGS = ("article.html", "article.pdf", "article.tex", "article-arxiv.tar.gz")
+RECORD = ".rendered.json"  # beside them: {name: [digest of what it was made from, its own]}
 TEMPLATES = ("ml-report", "modern", "standard", "arxiv")
 #: A number as it is written: 65, -0.072, 1,024, 5e-05, 3 of 3x
 NUMBER = re.compile(
@@ -420,6 +423,24 @@ def article_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name != CHECK
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)]  # fmt: skip
+
+
+def source_digests(folder: Path) -> dict[str, str]:
+    """{path: sha256} of the files that a person or a script wrote, and not of what was rendered from them."""
+    names = {path.relative_to(folder).as_posix(): path for path in article_files(folder)}
+    return {name: file_sha256(path) for name, path in names.items() if name not in RENDERINGS}
+
+
+def digest_of(digests: dict[str, str]) -> str:
+    return hashlib.sha256("".join(f"{name} {value}\n" for name, value in sorted(digests.items())).encode()).hexdigest()
+
+
+def stale_renderings(folder: Path) -> list[str]:
+    """Renderings that were not made from the files as they are now, or were changed since."""
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8")) if (folder / RECORD).is_file() else {}
+    now = digest_of(source_digests(folder))
+    return [name for name in RENDERINGS
+            if (folder / name).is_file() and record.get(name) != [now, file_sha256(folder / name)]]  # fmt: skip
 
 
 def file_sha256(path: Path) -> str:
@@ -532,7 +553,7 @@ def main(argv: list[str]) -> int:
     document = {
         "schema": "skillpack/article-check/1", "checked": now(), "passed": not errors, "strict": args.strict,
         "errors": errors, "warnings": len(findings) - errors, "updated": updated, "online": args.online,
-        "numbers": check.counts, "files": check.digests(), "findings": findings,
+        "numbers": check.counts, "files": source_digests(article.folder), "findings": findings,
     }  # fmt: skip
     document["passed"] = not findings if args.strict else not errors
     write_artifact(article.folder / CHECK, document)
@@ -832,15 +853,8 @@ class Check:
                     self.found("error", "private", 0, f"{name} names {path}, a folder of this machine")
                 if SECRET.search(text):
                     self.found("error", "private", 0, f"{name} holds what looks like a token")
-        page = self.article.folder / "article.html"
-        if page.is_file() and file_sha256(self.article.folder / ARTICLE) not in page.read_text("utf-8", "replace"):
-            self.found("warning", "rendering", 0, "article.html is of another text: render_article.py makes it again")
-
-    def digests(self) -> dict:
-        """{file: sha256} of what was checked; publish_article.py holds what it sends against it."""
-        made = {f"article{ending}" for ending in (".html", ".pdf", ".tex", "-arxiv.tar.gz")}
-        return {file.relative_to(self.article.folder).as_posix(): file_sha256(file)
-                for file in article_files(self.article.folder) if file.name not in made}  # fmt: skip
+        for name in stale_renderings(self.article.folder):
+            self.found("warning", "rendering", 0, f"{name} is of another text: render_article.py makes it again")
 
 
 # ---- reading Markdown

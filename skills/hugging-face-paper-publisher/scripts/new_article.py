@@ -4,7 +4,7 @@
 # ///
 """Write an article from a finished training run: its text, tables, figures and references, each number traced.
 
-RUN is a folder with run.json (and comparison.json, submission.json beside it) of the model trainer, or a results file.
+RUN is a folder with run.json (and comparison.json beside it) of the model trainer, or a results file.
 --results adds eval.json and eval-comparison.json of the evaluation skill. Writes a folder: article.md, references.bib,
 results/ (copies, without folders of this machine and rows
 of the data), figures/, article.json. Behind each number of article.md stands, in
@@ -372,11 +372,14 @@ def entry_problems(entry: BibEntry) -> list[str]:
 
 # region skillpack:article
 import hashlib
+import json
 import re
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 ARTICLE, CHECK = "article.md", "article-check.json"
+RENDERINGS = ("article.html", "article.pdf", "article.tex", "article-arxiv.tar.gz")
+RECORD = ".rendered.json"  # beside them: {name: [digest of what it was made from, its own]}
 TEMPLATES = ("ml-report", "modern", "standard", "arxiv")
 #: A number as it is written: 65, -0.072, 1,024, 5e-05, 3 of 3x
 NUMBER = re.compile(
@@ -426,6 +429,24 @@ def article_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name != CHECK
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)]  # fmt: skip
+
+
+def source_digests(folder: Path) -> dict[str, str]:
+    """{path: sha256} of the files that a person or a script wrote, and not of what was rendered from them."""
+    names = {path.relative_to(folder).as_posix(): path for path in article_files(folder)}
+    return {name: file_sha256(path) for name, path in names.items() if name not in RENDERINGS}
+
+
+def digest_of(digests: dict[str, str]) -> str:
+    return hashlib.sha256("".join(f"{name} {value}\n" for name, value in sorted(digests.items())).encode()).hexdigest()
+
+
+def stale_renderings(folder: Path) -> list[str]:
+    """Renderings that were not made from the files as they are now, or were changed since."""
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8")) if (folder / RECORD).is_file() else {}
+    now = digest_of(source_digests(folder))
+    return [name for name in RENDERINGS
+            if (folder / name).is_file() and record.get(name) != [now, file_sha256(folder / name)]]  # fmt: skip
 
 
 def file_sha256(path: Path) -> str:
@@ -505,8 +526,7 @@ def listed(names: list[str]) -> str:
 import datetime
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
-BESIDE = ("comparison.json", "submission.json")  # what the trainer writes next to run.json
-KINDS = ("run", "comparison", "submission", "eval", "eval-comparison")
+KINDS = ("run", "comparison", "eval", "eval-comparison")
 METHODS = {
     "sft": ("supervised fine-tuning", None), "dpo": ("direct preference optimization", "rafailov2023direct"),
     "kto": ("Kahneman-Tversky optimization", "ethayarajh2024kto"),
@@ -526,10 +546,15 @@ def main(argv: list[str]) -> int:
         args.template = kept.template
     sources = gather(args.run, args.results)
     extra = checked_bibliography(args.bibliography)
-    draft = Draft(sources)
     template = (ASSETS / "templates" / f"{args.template}.md").read_text(encoding="utf-8")
-    figures = draw(draft, args.out / "figures")
-    body = filled(template, draft, figures)
+    try:
+        draft = Draft(sources)
+        figures = draw(draft)
+        body = filled(template, draft, figures)
+    except KeyError as error:
+        raise Failure(
+            f"the results lack {error}, which scripts of this version write", "make them again", EXIT_USAGE
+        ) from None
     header = {
         "title": args.title or draft.title(), "author": args.author, "date": args.date, "template": args.template,
         "bibliography": "references.bib", "lang": "en",
@@ -537,6 +562,8 @@ def main(argv: list[str]) -> int:
     text = f"---\n{yaml_of(header)}---\n\n{body}"
     for source in sources:
         write_atomic(args.out / source["file"], source["text"])
+    for name, figure in figures.items():
+        write_atomic(args.out / f"figures/{name}.png", figure["png"])
     if kept:
         text = kept.text
     else:
@@ -546,7 +573,7 @@ def main(argv: list[str]) -> int:
         "results": [{"file": s["file"], "kind": s["kind"], "sha256": file_sha256(args.out / s["file"]),
                      "sha256_of_original": s["sha256"]} for s in sources],
         "figures": [{"file": f"figures/{name}.png", "sha256": file_sha256(args.out / f"figures/{name}.png"),
-                     "from": places} for name, places in figures.items()],
+                     "from": [figure["from"]]} for name, figure in figures.items()],
     })  # fmt: skip
     if not kept:
         write_atomic(args.out / ARTICLE, redact(text))
@@ -596,7 +623,7 @@ def gather(run: Path, more: list[Path]) -> list[dict]:
         if not (run / "run.json").is_file():
             raise Failure(f"{run} has no run.json: the run has not ended", "wait for it, or run its training script "
                           "again", EXIT_USAGE)  # fmt: skip
-        paths = [run / "run.json", *(run / name for name in BESIDE if (run / name).is_file())]
+        paths = [run / name for name in ("run.json", "comparison.json") if (run / name).is_file()]
     else:
         paths = [run]
     sources: list[dict] = []
@@ -642,7 +669,7 @@ def read_results(path: Path) -> dict:
 
 REQUIRED = {
     "run": ["plan", "status", "steps", "log", "comparison", "plan_sha256"], "comparison": ["held_out", "run"],
-    "submission": [], "eval": ["model", "tasks"], "eval-comparison": ["base", "new", "tasks"],
+    "eval": ["model", "tasks"], "eval-comparison": ["base", "new", "tasks"],
 }  # fmt: skip
 
 
@@ -954,9 +981,9 @@ def bibliography(text: str, extra: str) -> str:
 # ---- figures
 
 
-def draw(draft: Draft, folder: Path) -> dict[str, list[str]]:
-    """{name: the marks of what it shows} of the figures that were drawn."""
-    figures: dict[str, list[str]] = {}
+def draw(draft: Draft) -> dict[str, dict]:
+    """{name: {png, from: the place of what it shows}} of the figures that the results give."""
+    figures: dict[str, dict] = {}
     if not draft.held_out and not (draft.run and draft.run["log"]):
         return figures
     import matplotlib
@@ -978,9 +1005,9 @@ def draw(draft: Draft, folder: Path) -> dict[str, list[str]]:
             axis.set_yticks([0], [f"{name}\n({metric['better']} is better)"])
             axis.set_ylim(-1, 1)
         axes[-1, 0].set_xlabel("tuned - base")
-        save(figure, folder / "comparison.png")
         file, prefix = draft.held_out_at
-        figures["comparison"] = [f"{file}#{''.join(f'/{key}' for key in (*prefix, 'metrics'))}"]
+        place = f"{file}#{''.join(f'/{key}' for key in (*prefix, 'metrics'))}"
+        figures["comparison"] = {"png": png(figure), "from": place}
     if draft.run and draft.run["log"]:
         entries = draft.run["log"]
         names = [name for name in ("loss", "reward") if all(name in entry for entry in entries)]
@@ -994,12 +1021,11 @@ def draw(draft: Draft, folder: Path) -> dict[str, list[str]]:
             axis.plot(steps, means, color="#0969da", linewidth=1.8)
             axis.set_xlabel("step")
             axis.set_ylabel(name)
-        save(figure, folder / "training.png")
-        figures["training"] = [f"{draft.by_kind['run']['file']}#/log"]
+        figures["training"] = {"png": png(figure), "from": f"{draft.by_kind['run']['file']}#/log"}
     return figures
 
 
-def save(figure: Any, path: Path) -> None:
+def png(figure: Any) -> bytes:
     import io
 
     from matplotlib import pyplot
@@ -1007,7 +1033,7 @@ def save(figure: Any, path: Path) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=200, bbox_inches="tight", metadata={"Software": None})
     pyplot.close(figure)
-    write_atomic(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 if __name__ == "__main__":

@@ -888,12 +888,15 @@ def from_arxiv(paper: ArxivId) -> dict:
     """The same from arXiv's API (https://info.arxiv.org/help/api/user-manual.html). Raises Failure."""
     import xml.etree.ElementTree as etree
 
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
     from huggingface_hub.utils import get_session
 
     names = {"a": "http://www.w3.org/2005/Atom", "x": "http://arxiv.org/schemas/atom"}
     log(f"the Hub has no page for {paper.id}: asking arXiv")
-    with on_hub(f"asking {ARXIV} about {paper.id}"):
+    try:
         response = get_session().get(f"{ARXIV}/api/query", params={"id_list": paper.id}, timeout=60)
+    except (HTTPError, OSError) as error:
+        raise Failure(f"{ARXIV} cannot be reached ({error})", "check the network, or index the paper first") from None
     if response.status_code != 200:
         raise Failure(f"{ARXIV} answered {response.status_code}", "wait a few seconds, and run the same command again")
     try:

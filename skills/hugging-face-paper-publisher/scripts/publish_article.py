@@ -295,11 +295,14 @@ def commit_file(
 
 # region skillpack:article
 import hashlib
+import json
 import re
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 ARTICLE, CHECK = "article.md", "article-check.json"
+RENDERINGS = ("article.html", "article.pdf", "article.tex", "article-arxiv.tar.gz")
+RECORD = ".rendered.json"  # beside them: {name: [digest of what it was made from, its own]}
 TEMPLATES = ("ml-report", "modern", "standard", "arxiv")
 #: A number as it is written: 65, -0.072, 1,024, 5e-05, 3 of 3x
 NUMBER = re.compile(
@@ -349,6 +352,24 @@ def article_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name != CHECK
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)]  # fmt: skip
+
+
+def source_digests(folder: Path) -> dict[str, str]:
+    """{path: sha256} of the files that a person or a script wrote, and not of what was rendered from them."""
+    names = {path.relative_to(folder).as_posix(): path for path in article_files(folder)}
+    return {name: file_sha256(path) for name, path in names.items() if name not in RENDERINGS}
+
+
+def digest_of(digests: dict[str, str]) -> str:
+    return hashlib.sha256("".join(f"{name} {value}\n" for name, value in sorted(digests.items())).encode()).hexdigest()
+
+
+def stale_renderings(folder: Path) -> list[str]:
+    """Renderings that were not made from the files as they are now, or were changed since."""
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8")) if (folder / RECORD).is_file() else {}
+    now = digest_of(source_digests(folder))
+    return [name for name in RENDERINGS
+            if (folder / name).is_file() and record.get(name) != [now, file_sha256(folder / name)]]  # fmt: skip
 
 
 def file_sha256(path: Path) -> str:
@@ -401,7 +422,6 @@ def times(value: float, factor: str | None) -> float:
 # endregion skillpack:article
 
 TITLE = "Publish the article"  # of pull requests: by it, open ones are found again
-RENDERED = ("article.html", "article.pdf", "article.tex", "article-arxiv.tar.gz")
 LARGEST = 50_000_000  # bytes of a file: an article's figures and results are far below
 
 
@@ -486,15 +506,16 @@ def checked_files(article: Article, args) -> dict[str, bytes]:
     if not check["passed"]:
         found = f"{check['errors']} errors and {check['warnings']} warnings"
         raise Failure(f"the check found {found}", f"mend them, then {again}", EXIT_USAGE)
-    files = {path.relative_to(article.folder).as_posix(): path.read_bytes() for path in article_files(article.folder)}
-    now = {name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name not in RENDERED}
+    now = source_digests(article.folder)
     changed = sorted(name for name in {*now, *check["files"]} if now.get(name) != check["files"].get(name))
     if changed:
         raise Failure(f"not as it was checked: {', '.join(changed[:5])}", again, EXIT_USAGE)
-    page = files.get("article.html", b"").decode("utf-8", "replace")
-    if now[ARTICLE] not in page and (page or args.type == "space"):
-        raise Failure("article.html is of another text" if page else "a Space shows article.html, and there is none",
-                      f"render_article.py {article.folder}", EXIT_USAGE)  # fmt: skip
+    render = f"render_article.py {article.folder}"
+    if stale := stale_renderings(article.folder):
+        raise Failure(f"of another text: {', '.join(stale)}", f"{render}, or delete them", EXIT_USAGE)
+    files = {path.relative_to(article.folder).as_posix(): path.read_bytes() for path in article_files(article.folder)}
+    if args.type == "space" and "article.html" not in files:
+        raise Failure("a Space shows article.html, and there is none", render, EXIT_USAGE)
     large = [name for name, data in files.items() if len(data) > LARGEST]
     if large:
         raise Failure(f"{large[0]} has {len(files[large[0]])} bytes", "an article carries figures and results, no data",

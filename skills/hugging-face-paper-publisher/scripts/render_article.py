@@ -155,11 +155,14 @@ def run(main: Callable[[list[str]], int]) -> int:
 
 # region skillpack:article
 import hashlib
+import json
 import re
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 ARTICLE, CHECK = "article.md", "article-check.json"
+RENDERINGS = ("article.html", "article.pdf", "article.tex", "article-arxiv.tar.gz")
+RECORD = ".rendered.json"  # beside them: {name: [digest of what it was made from, its own]}
 TEMPLATES = ("ml-report", "modern", "standard", "arxiv")
 #: A number as it is written: 65, -0.072, 1,024, 5e-05, 3 of 3x
 NUMBER = re.compile(
@@ -209,6 +212,24 @@ def article_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name != CHECK
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)]  # fmt: skip
+
+
+def source_digests(folder: Path) -> dict[str, str]:
+    """{path: sha256} of the files that a person or a script wrote, and not of what was rendered from them."""
+    names = {path.relative_to(folder).as_posix(): path for path in article_files(folder)}
+    return {name: file_sha256(path) for name, path in names.items() if name not in RENDERINGS}
+
+
+def digest_of(digests: dict[str, str]) -> str:
+    return hashlib.sha256("".join(f"{name} {value}\n" for name, value in sorted(digests.items())).encode()).hexdigest()
+
+
+def stale_renderings(folder: Path) -> list[str]:
+    """Renderings that were not made from the files as they are now, or were changed since."""
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8")) if (folder / RECORD).is_file() else {}
+    now = digest_of(source_digests(folder))
+    return [name for name in RENDERINGS
+            if (folder / name).is_file() and record.get(name) != [now, file_sha256(folder / name)]]  # fmt: skip
 
 
 def file_sha256(path: Path) -> str:
@@ -301,6 +322,7 @@ def main(argv: list[str]) -> int:
             made.append(article.folder / "article.tex")
         if "arxiv" in args.to:
             made.append(write_bundle(article, text))
+    recorded(article, made)
     document = {"files": [str(path) for path in made], "missing": missing, "latex": latex}
     for line in missing:
         log(f"not made: {line}")
@@ -319,6 +341,14 @@ def verdict_on(latex: dict | None) -> str:
         return f"article.tex compiles with {latex['engine']}, {latex['pages'] or 'some'} pages"
     fix = "mend that place of article.md: raw LaTeX, or a character that LaTeX lacks"
     return f"article.tex does not compile with {latex['engine']}: {latex['error']}\n  fix: {fix}"
+
+
+def recorded(article: Article, made: list[Path]) -> None:
+    """Notes what each rendering was made from, so that an older one is not published beside a newer text."""
+    path = article.folder / RECORD
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    source = digest_of(source_digests(article.folder))
+    write_artifact(path, known | {each.name: [source, file_sha256(each)] for each in made})
 
 
 def find_pandoc() -> str | None:
@@ -362,6 +392,9 @@ def convert(article: Article, source: str, pandoc: str, *arguments: str) -> str:
         raise Failure(f"pandoc took more than {SECONDS} s", "look for what it loads from the network") from None
     for line in done.stderr.splitlines():
         log(f"pandoc: {line}")
+    if unknown := re.findall(r"citation (\S+) not found", done.stderr):
+        raise Failure(f"article.md cites {', '.join(sorted(set(unknown)))}, and its bibliography has no such entry",
+                      "`paper.py citation ID --append references.bib`, or mend the key", EXIT_USAGE)  # fmt: skip
     if done.returncode:
         raise Failure(
             f"pandoc ended with {done.returncode}: {done.stderr.strip()[:500]}", "mend article.md", EXIT_USAGE
@@ -374,12 +407,11 @@ def numbering(article: Article) -> list[str]:
 
 
 def write_html(article: Article, source: str, pandoc: str) -> Path:
-    """article.html in one file: pictures and style inside, and the digest of what it was made from."""
+    """article.html in one file, pictures and style inside."""
     style = STYLES / ("modern.css" if article.template == "modern" else "standard.css")
-    made_from = f'<meta name="article-sha256" content="{file_sha256(article.folder / ARTICLE)}">'
     text = convert(
         article, source, pandoc, "--to", "html5", "--embed-resources", "--mathml", "--columns=10000",
-        "--css", str(style), "--variable", f"header-includes={made_from}", *numbering(article),
+        "--css", str(style), *numbering(article),
     )  # fmt: skip
     path = article.folder / "article.html"
     write_atomic(path, text)

@@ -8,11 +8,14 @@ from skillpack.kit.script import EXIT_USAGE, Failure
 
 # region skillpack:article
 import hashlib
+import json
 import re
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 ARTICLE, CHECK = "article.md", "article-check.json"
+RENDERINGS = ("article.html", "article.pdf", "article.tex", "article-arxiv.tar.gz")
+RECORD = ".rendered.json"  # beside them: {name: [digest of what it was made from, its own]}
 TEMPLATES = ("ml-report", "modern", "standard", "arxiv")
 #: A number as it is written: 65, -0.072, 1,024, 5e-05, 3 of 3x
 NUMBER = re.compile(
@@ -62,6 +65,24 @@ def article_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name != CHECK
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)]  # fmt: skip
+
+
+def source_digests(folder: Path) -> dict[str, str]:
+    """{path: sha256} of the files that a person or a script wrote, and not of what was rendered from them."""
+    names = {path.relative_to(folder).as_posix(): path for path in article_files(folder)}
+    return {name: file_sha256(path) for name, path in names.items() if name not in RENDERINGS}
+
+
+def digest_of(digests: dict[str, str]) -> str:
+    return hashlib.sha256("".join(f"{name} {value}\n" for name, value in sorted(digests.items())).encode()).hexdigest()
+
+
+def stale_renderings(folder: Path) -> list[str]:
+    """Renderings that were not made from the files as they are now, or were changed since."""
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8")) if (folder / RECORD).is_file() else {}
+    now = digest_of(source_digests(folder))
+    return [name for name in RENDERINGS
+            if (folder / name).is_file() and record.get(name) != [now, file_sha256(folder / name)]]  # fmt: skip
 
 
 def file_sha256(path: Path) -> str:
