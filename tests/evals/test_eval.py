@@ -102,6 +102,18 @@ def test_an_agent_that_takes_too_long_is_ended_with_its_children_and_graded(
         pytest.fail("the agent's child still runs")
 
 
+def test_what_an_agent_did_is_kept_when_the_grader_fails(example: Path, stand_in: Path, tmp_path: Path) -> None:
+    program = example / "evals/tasks.py"
+    program.write_text(program.read_text("utf-8").replace('yield "The README is unchanged"', 'yield "Another text"'))
+    out = tmp_path / "out"
+    done = evaluate(
+        example, "--agent", f"{sys.executable} {stand_in} {{prompt}}", "--out", out, "--yes", "--arm", "with"
+    )
+    assert done.returncode == 1 and "do not both have" in done.stderr
+    run = out / "example/eval-append/with_skill/run-1"
+    assert sorted(path.name for path in run.iterdir()) == ["outputs", "report.md", "timing.json", "transcript.txt"]
+
+
 def test_a_limit_of_cost_starts_no_further_run(example: Path, stand_in: Path, tmp_path: Path) -> None:
     agent = ("--agent", f"{sys.executable} {stand_in} {{prompt}}", "--out", tmp_path / "out", "--yes")
     done = evaluate(example, *agent, "--max-cost", 0.2)

@@ -16,7 +16,8 @@ LEAST = 8
 @pytest.mark.parametrize("skill", GRADED)
 def test_every_grader_of_a_skill_tells_right_from_wrong(skill: str, tasks: Run) -> None:
     done = tasks(SKILLS / skill, "check", "--json")
-    assert done.returncode == 0, done.stderr
+    problems = [line for line in done.stderr.splitlines() if line.startswith("  ")]
+    assert done.returncode == 0, "\n".join(problems) or done.stderr
     found = json.loads(done.stdout)
     assert found["summary"] == {"tasks": len(found["tasks"]), "wrong": 0}
     assert len(found["tasks"]) >= LEAST

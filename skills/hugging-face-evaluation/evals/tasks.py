@@ -16,7 +16,6 @@ import re
 import socket
 import time
 from typing import Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from grading import Desk, Failure, Graded, Task, jsonl, main, run
@@ -55,7 +54,7 @@ def near(found: Any, wanted: float, within: float = 0.006) -> bool:
     return abs(number(found) - wanted) <= within
 
 
-def result_file(value: float, rows: int, dataset: str, task: str, limit: int | None = None) -> str:
+def result_file(model: str, value: float, rows: int, dataset: str, task: str, limit: int | None = None) -> str:
     """An eval.json, as run_eval.py writes it."""
     low, high = wilson(round(value * rows), rows)
     metric = {"value": value, "low": low, "high": high, "interval": "Wilson", "better": "higher", "rows": rows}
@@ -67,7 +66,7 @@ def result_file(value: float, rows: int, dataset: str, task: str, limit: int | N
                 "metrics": {"accuracy": metric}, "samples": f"samples/{task}.jsonl"}  # fmt: skip
     document = {
         "schema": "skillpack/eval/1", "name": f"mine-{task}", "created": "2026-11-20T09:00:00+00:00",
-        "model": {"id": "me/mine", "kind": "hub", "version": None, "endpoint": None},
+        "model": {"id": model, "kind": "hub", "version": None, "endpoint": None},
         "settings": {**settings, "limit": limit}, "tasks": [measured], "warnings": [], "versions": {}, "seconds": 9.0,
     }  # fmt: skip
     return json.dumps(document, indent=2)
@@ -129,11 +128,11 @@ ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
         command = ["python", "-c", self.server, str(port)]
         desk.api.run_job(image="python:3.12", command=command, timeout="3h", namespace=desk.user)
         address = f"http://127.0.0.1:{port}/v1"
-        for _ in range(100):
+        for _ in range(600):
             try:
                 urlopen(f"{address}/models", timeout=5).close()
                 break
-            except URLError:
+            except OSError:
                 time.sleep(0.1)
         else:
             raise Failure("the server of the task did not start", "look at the job's log")
@@ -195,7 +194,9 @@ class PublishCard(Task):
 
     def setup(self, desk: Desk) -> None:
         desk.upload("model", "mine", {"README.md": CARD, "config.json": "{}"})
-        desk.write("evals/mine-test/eval.json", result_file(0.625, 200, "acme/questions", "questions"))
+        desk.write(
+            "evals/mine-test/eval.json", result_file(desk.repo("mine"), 0.625, 200, "acme/questions", "questions")
+        )
         desk.start["files"] = desk.files("model", "mine")
 
     def grade(self, desk: Desk) -> Graded:
@@ -367,7 +368,7 @@ class PartialResult(Task):
 
     def setup(self, desk: Desk) -> None:
         desk.upload("model", "mine", {"README.md": CARD})
-        desk.write(self.file, result_file(0.62, 50, "openai/gsm8k", "gsm8k", limit=50))
+        desk.write(self.file, result_file(desk.repo("mine"), 0.62, 50, "openai/gsm8k", "gsm8k", limit=50))
 
     def grade(self, desk: Desk) -> Graded:
         revisions = ["main", *desk.pull_requests("model", "mine")]
@@ -375,7 +376,7 @@ class PartialResult(Task):
         found = [path for path in files if path.startswith(".eval_results")]
         yield "No .eval_results is in me/mine, nor in a pull request", files and not found, found
         yield "The report says that the result is of 50 questions", "50" in desk.report, desk.report[:200]
-        same = desk.read(self.file) == result_file(0.62, 50, "openai/gsm8k", "gsm8k", limit=50)
+        same = desk.read(self.file) == result_file(desk.repo("mine"), 0.62, 50, "openai/gsm8k", "gsm8k", limit=50)
         yield "The file with the result is as it was", same, f"{len(desk.read(self.file))} characters"
 
     def solve(self, desk: Desk) -> str:

@@ -145,7 +145,7 @@ class PrivateDataset(Task):
 def finished(desk: Desk, command: list[str], **options: Any) -> str:
     """A job, run to its end; its id."""
     job = desk.api.run_job(image="python:3.12", command=command, namespace=desk.user, **options)
-    for _ in range(300):
+    for _ in range(1200):
         state = desk.api.inspect_job(job_id=job.id, namespace=desk.user).status.stage
         if state in ("COMPLETED", "ERROR", "CANCELED"):
             return str(job.id)

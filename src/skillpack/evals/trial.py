@@ -111,16 +111,14 @@ def run_trial(trial: Trial, agent: Agent, timeout: float) -> None:
             jobs = _settled(hub, before, timeout - ending.seconds)
             if trial.arm == WITH:
                 shutil.rmtree(home / trial.task.skill_name, ignore_errors=True)
-            write_atomic(work.with_name("work.report.md"), said.report)
             transcript = redact(_transcript(agent, trial.task.prompt, ending), environment)
-            write_atomic(work.with_name("work.transcript.txt"), transcript)
+            shutil.rmtree(trial.folder, ignore_errors=True)  # of a run that was cut
+            shutil.copytree(work, trial.folder / "outputs", symlinks=True)
+            for name, text in (("report.md", said.report), ("transcript.txt", transcript)):
+                write_atomic(trial.folder / name, text)
+                write_atomic(work.with_name(f"work.{name}"), text)  # where the grader looks
+            write_atomic(trial.folder / "timing.json", _json(_timing(said, ending, jobs)))
             graded = json.loads(trial.task.run("grade", work, environment, "--json").stdout)
-        shutil.rmtree(trial.folder, ignore_errors=True)  # of a run that was cut
-        trial.folder.mkdir(parents=True)
-        shutil.copytree(work, trial.folder / "outputs", symlinks=True)
-        write_atomic(trial.folder / "report.md", said.report)
-        write_atomic(trial.folder / "transcript.txt", transcript)
-        write_atomic(trial.folder / "timing.json", _json(_timing(said, ending, jobs)))
         results = json.loads(redact(json.dumps(graded["assertion_results"]), environment))
         notes = [f"the agent was ended after {timeout:.0f} s"] if ending.timed_out else []
         notes += [f"the agent ended with {ending.code}"] if ending.code and not ending.timed_out else []
