@@ -226,3 +226,12 @@ def test_bad_input_is_refused_with_the_way_out(sweep: Bench, arguments: list[str
     (sweep.folder / "bad.json").write_text(json.dumps(rules))
     done = sweep.script("alert_rules.py", *arguments)
     assert done.returncode == 2 and said in done.stderr and not done.stdout
+
+
+def test_a_watch_outlives_a_database_that_is_only_being_made(bench: Bench) -> None:
+    bench.tracked.mkdir()
+    (bench.tracked / "demo.db").touch()  # as it is for a moment, when a run begins
+    once = bench.script("alert_rules.py")
+    assert once.returncode == 3 and "no such table" in once.stderr
+    followed = bench.script("alert_rules.py", "--follow", "--every", "0.2", "--for", "0.5")
+    assert followed.returncode == 3 and "waiting:" in followed.stderr

@@ -732,15 +732,16 @@ def main(argv: list[str]) -> int:
     url = os.environ.get("TRACKIO_WEBHOOK_URL", "") if args.notify else ""
     if args.notify and urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise Failure("--notify needs an http or https address", "set TRACKIO_WEBHOOK_URL", EXIT_USAGE)
-    begun = time.monotonic()
+    begun = looked = time.monotonic()
     while True:
         try:
             report, failed, last = check(args, rules, url)
-        except Failure as absent:  # a loop starts to watch before the run has logged anything
-            waited = time.monotonic() - begun + args.every
-            if not args.follow or absent.code != EXIT_USAGE or waited > min(args.idle, args.limit or args.idle):
+            looked = time.monotonic()
+        except Failure as failure:  # a watch begins before the run has logged, and outlives a network that is away
+            now, limit = time.monotonic() + args.every, args.limit if args.limit is not None else math.inf
+            if not args.follow or now - looked > args.idle or now - begun > limit:
                 raise
-            log(f"waiting: {absent.problem}")
+            log(f"waiting: {failure.problem}")
             time.sleep(args.every)
             continue
         for name in report["not_logged"]:
