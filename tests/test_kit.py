@@ -46,6 +46,17 @@ def test_a_drifted_script_fails_the_check_and_sync_mends_it(tmp_path):
     assert CliRunner().invoke(sync, [str(tmp_path), "--check"]).exit_code == 0
 
 
+def test_a_table_that_several_skills_carry_is_copied_from_its_one_source(tmp_path):
+    table = tmp_path / "skill/assets/hardware.json"
+    table.parent.mkdir(parents=True)
+    table.write_text("{}\n")
+    checked = CliRunner().invoke(sync, [str(tmp_path), "--check"])
+    assert checked.exit_code == 1 and table.read_text() == "{}\n"
+    assert CliRunner().invoke(sync, [str(tmp_path)]).exit_code == 0
+    assert json.loads(table.read_text())["flavors"][0]["name"] == "cpu-basic"
+    assert CliRunner().invoke(sync, [str(tmp_path), "--check"]).exit_code == 0
+
+
 @pytest.mark.parametrize(
     "text",
     [

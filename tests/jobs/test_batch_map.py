@@ -130,7 +130,7 @@ def test_what_goes_wrong_in_a_function_is_told(desk: Desk) -> None:
         (["run", "a/b", "--timeout", "5m"], 2, "give --function"),
         (["run", "a/b", "--model", "c/d", "--timeout", "5m", "--env", "K=hf_abcdefghij012345"], 2, "--secret"),
         (["run", "a/b", "--model", "c/d", "--timeout", "5m", "--shards", "0"], 2, "count from 1"),
-        (["merge", "nothing"], 3, "skillpack-maps"),
+        (["merge", "nothing"], 2, "has no maps"),
     ],
 )
 def test_what_cannot_be_mapped_says_why(desk: Desk, arguments: list[str], code: int, message: str) -> None:

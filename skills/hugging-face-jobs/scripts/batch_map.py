@@ -532,7 +532,7 @@ SYMPTOMS = {
         r"GatedRepoError|Cannot access gated repo|RepositoryNotFoundError|\b40[13] Client Error|Invalid username or "
         r"password|Invalid user token|LocalTokenNotFoundError|\bUnauthorized\b|DatasetNotFoundError|is not a local "
         r"folder and is not a valid model identifier|Access to .* is restricted|no Hugging Face token",
-        "the job may not read or write something on the Hub: no token, an expired one, or one without the right",
+        "the job may not read or write something on the Hub, or it is not there: no token, an old one, or a wrong name",
     ),
     "import": (
         r"ModuleNotFoundError|ImportError|No solution found when resolving|cannot import name|uv: .*not installed"
@@ -1477,9 +1477,14 @@ def diagnosis_of(api, job, namespace: str) -> dict:
 
 def named_map(api, namespace: str, name: str) -> tuple[str, dict]:
     """(folder in the bucket, map.json) of a map by its name."""
+    from huggingface_hub.errors import BucketNotFoundError
+
     bucket = f"{namespace}/{BUCKET}"
-    with on_hub(f"reading the bucket {bucket}"):
-        files = [entry.path for entry in api.list_bucket_tree(bucket, recursive=True)]
+    try:
+        with on_hub(f"reading the bucket {bucket}", passing=(BucketNotFoundError,)):
+            files = [entry.path for entry in api.list_bucket_tree(bucket, recursive=True)]
+    except BucketNotFoundError:
+        raise Failure(f"{namespace} has no maps", "`run` makes one; check --namespace", EXIT_USAGE) from None
     found = sorted(file.partition("/")[0] for file in files if file.endswith("/map.json"))
     kept = [each for each in found if name in (each, each[:-9])]
     if len(kept) != 1:

@@ -756,6 +756,7 @@ def is_url(text: str) -> bool:
 def script_text(script: str) -> str:
     """The script's source; a URL is read once here, for its header and to know it again."""
     if is_url(script):
+        os.environ.setdefault("HF_HUB_DISABLE_EXPERIMENTAL_WARNING", "1")  # read when the client is imported
         from huggingface_hub.utils import get_session
 
         with on_hub(f"reading {script}"):
@@ -1035,6 +1036,7 @@ def start(api, args, document: dict, calls: list[dict], made: list[str], path: P
         jobs = [] if args.again else known_jobs(api, document, before, label)
     if not (found := len(jobs) == document["nodes"]):
         if not args.schedule:
+            warn_of_earlier(api, document, before)
             cancel(api, [job for job in jobs if stage_of(job) in ACTIVE], "its other nodes have ended")
         for bucket in made:
             prepare_bucket(api, bucket)
@@ -1050,6 +1052,14 @@ def start(api, args, document: dict, calls: list[dict], made: list[str], path: P
     ]
     write_artifact(path, document)
     return found
+
+
+def warn_of_earlier(api, document: dict, before: dict | None) -> None:
+    """Says which job the file of this name spoke of, where that one goes on."""
+    if before and before["label"] != document["label"] and not before["schedule"]:
+        for job in look_at(api, before):
+            if stage_of(job) in ACTIVE:
+                log(f"note: another job of this name goes on and costs: {job.id}; --name tells them apart")
 
 
 def scheduled(api, args, call: dict):

@@ -301,7 +301,7 @@ SYMPTOMS = {
         r"GatedRepoError|Cannot access gated repo|RepositoryNotFoundError|\b40[13] Client Error|Invalid username or "
         r"password|Invalid user token|LocalTokenNotFoundError|\bUnauthorized\b|DatasetNotFoundError|is not a local "
         r"folder and is not a valid model identifier|Access to .* is restricted|no Hugging Face token",
-        "the job may not read or write something on the Hub: no token, an expired one, or one without the right",
+        "the job may not read or write something on the Hub, or it is not there: no token, an old one, or a wrong name",
     ),
     "import": (
         r"ModuleNotFoundError|ImportError|No solution found when resolving|cannot import name|uv: .*not installed"
