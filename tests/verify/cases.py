@@ -71,7 +71,7 @@ CASES = [
         bash("hf jobs uv run scripts/tool.py f --flavor x --sized 1"),
         bash("hf jobs uv run scripts/tool.py f --flavor x --size 1"),
     ),
-    Case("flag-alone-in-prose", "option-unknown", "text\n- `--sized 3` is more\n", "text\n- `--size 3` is more\n"),
+    Case("flag-alone-in-prose", "option-unowned", "text\n- `--sized 3` is more\n", "text\n- `--size 3` is more\n"),
     Case(
         "flag-in-optional-notation",
         "option-unknown",

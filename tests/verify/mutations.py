@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +46,8 @@ class Mutation(NamedTuple):
 def mutations(path: Path) -> Iterator[Mutation]:
     """Each change that can be made to the Markdown file at `path`, in its order."""
     text = path.read_text(encoding="utf-8")
+    if "<!-- skillpack: ignore command-unknown" in text:  # its author answers for the commands in it
+        return
     fences = list(_FENCE.finditer(text))
     for fence in fences:
         before = text[: fence.start()].rstrip().rpartition("\n")[2]
@@ -115,19 +118,25 @@ def _python(path: Path, text: str, first: int, body: str) -> Iterator[Mutation]:
 
 
 def passes(skills: Path) -> list[list[Mutation]]:
-    """All changes to the skills, in lists of which each changes a unit once at most."""
-    every: list[list[Mutation]] = []
-    for path in sorted(skills.glob("*/**/*.md")):
-        taken: list[set[int]] = []
-        for one in mutations(path):
-            number = next((n for n, units in enumerate(taken) if one.unit not in units), len(taken))
-            if number == len(taken):
-                taken.append(set())
-            if number == len(every):
-                every.append([])
-            taken[number].add(one.unit)
-            every[number].append(one)
-    return every
+    """All changes to the skills, in lists of which each changes a unit once at most.
+
+    Imports have lists of their own: of a module that is not there nothing more can be said.
+    """
+    every = [one for path in sorted(skills.glob("*/**/*.md")) for one in mutations(path)]
+    groups = ([one for one in every if one.kind == "import"], [one for one in every if one.kind != "import"])
+    return [listed for group in groups for listed in _apart(group)]
+
+
+def _apart(every: list[Mutation]) -> list[list[Mutation]]:
+    lists: list[list[Mutation]] = []
+    times: Counter[tuple[Path, int]] = Counter()
+    for one in every:
+        number = times[one.path, one.unit]
+        times[one.path, one.unit] += 1
+        if number == len(lists):
+            lists.append([])
+        lists[number].append(one)
+    return lists
 
 
 def apply(text: str, changes: list[Mutation]) -> str:

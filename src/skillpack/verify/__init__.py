@@ -28,6 +28,7 @@ KINDS = {
     "shell-syntax": Kind(ERROR, "A block of shell parses."),
     "command-unknown": Kind(ERROR, "The program has the command."),
     "option-unknown": Kind(ERROR, "The command has the option."),
+    "option-unowned": Kind(WARNING, "An option that stands alone belongs to a script or tool that the skill names."),
     "option-value": Kind(ERROR, "An option or argument gets a value that it takes."),
     "argument-count": Kind(ERROR, "A command gets as many arguments as it takes."),
     "path-missing": Kind(ERROR, "A path of the skill that a command or inline code names is there."),

@@ -25,6 +25,11 @@ from skillpack.verify.tools import Tools
 #: Languages of fences in which a line may be a command or the output of one.
 _UNSAID = frozenset({"", "text", "txt", "plaintext"})
 
+#: Programs that are not looked into and whose options nobody speaks of alone.
+_PLAIN = frozenset(
+    {"[", "cat", "cd", "echo", "export", "ls", "mkdir", "mktemp", "printf", "python", "set", "touch", "wc"}
+)
+
 
 @dataclass
 class Tally:
@@ -121,6 +126,8 @@ class _Judge:
         #: Options that stand alone in prose, judged once all commands of the skill are known.
         self.lone: list[tuple[str, Excerpt, list[shell.Word]]] = []
         self.seen: list[Command] = []
+        #: Whether a command is of a program that is not looked into and may have options of its own.
+        self.others_named = False
 
     def judge(self) -> None:
         """Every Markdown file and every script."""
@@ -138,9 +145,12 @@ class _Judge:
             else:
                 self.run.add(script.path, wrong.kind, wrong.message, wrong.fix, wrong.line, wrong.column)
         own = self._own_commands()
-        every = [*self.seen, *own] if own is not None else []
-        for path, excerpt, words in self.lone if every else ():
-            for found in commands.lone_option(words, every):
+        if own is None:
+            return  # a lone option may be of the script that does not say what it takes
+        own += self.seen
+        tools = list(self._named_tools())
+        for path, excerpt, words in self.lone if own or tools else ():
+            for found in commands.lone_option(words, own, tools, others=self.others_named):
                 self.run.add(path, found.kind, found.message, found.fix, *excerpt.place(found.start))
 
     def _page(self, name: str, page: blocks.Page) -> None:
@@ -246,6 +256,7 @@ class _Judge:
         if not judged:
             name = words[0].text.rpartition("/")[2] if words[0].literal else "$"
             self.run.tally.open[name] += 1
+            self.others_named |= name not in _PLAIN
             if name in self.run.tools.missing:
                 fix = "install it to have its commands checked"
                 message = f"{name} is not installed here: its commands were not checked"
@@ -280,21 +291,20 @@ class _Judge:
         return self.run.tools.script(path, text) if text is not None and self.run.settings.may_run(path) else None
 
     def _own_commands(self) -> list[Command] | None:
-        """What the scripts of this skill take, and the tools that its text names; None where a script does not say."""
-        found: list[Command] = []
-        for script in self.skill.scripts:
-            if script.runs:
-                command = self._script(script.name)
-                if command is None:
-                    return None
-                found += command.walk()
+        """What the scripts of this skill take; None where one does not say."""
+        asked = {script.name: self._script(script.name) for script in self.skill.scripts if script.runs}
+        if any(command is None for name, command in asked.items() if name.startswith("scripts/")):
+            return None
+        return [one for command in asked.values() if command is not None for one in command.walk()]
+
+    def _named_tools(self) -> Iterator[Command]:
+        """What the tools take that the text of this skill names."""
         text = "\n".join(text for name, text in self.skill.texts.items() if name.endswith(".md"))
         for tool in sorted(self.run.tools.allowed):
             if re.search(rf"(?<![\w.-]){re.escape(tool)}(?![\w.-])", text):
                 for path in ((), ("run",)) if tool == "uv" else ((),):
                     asked = self.run.tools.command(tool, path)
-                    found += asked.walk() if asked is not None else ()
-        return found
+                    yield from asked.walk() if asked is not None else ()
 
 
 def _schemas(skill: Skill) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from skillpack.diagnostics import quoted
 from skillpack.verify.interface import MANY, Argument, Command, Option
-from skillpack.verify.shell import Word, alternatives, elides
+from skillpack.verify.shell import Word, alternatives, elides, parse
 
 #: Programs that run the command after them, and how many words of their own stand before it.
 _PREFIXES = {"sudo": 0, "time": 0, "nohup": 0, "exec": 0, "env": 0, "command": 0, "nice": 0, "timeout": 1, "xargs": 0}
@@ -17,13 +17,14 @@ _PREFIXES = {"sudo": 0, "time": 0, "nohup": 0, "exec": 0, "env": 0, "command": 0
 _PREFIX_VALUES = {"-n", "-s", "-k", "-u", "-I", "-P", "--signal", "--kill-after"}
 #: Words that begin a command although they are no tool that is looked into.
 STARTERS = frozenset({*_PREFIXES, "python", "python3", "bash", "sh"})
-#: Commands whose first argument begins another command.
+#: Commands whose first argument begins another command; after an image it begins with the next.
 _RUNNERS = {
     ("uv", "run"): "command",
     ("uvx",): "command",
     ("uv", "tool", "run"): "command",
     ("accelerate", "launch"): "script",
     ("torchrun",): "script",
+    ("hf", "jobs", "run"): "image",
     ("hf", "jobs", "uv", "run"): "script",
     ("hf", "jobs", "scheduled", "uv", "run"): "script",
 }
@@ -64,6 +65,11 @@ def judge(words: Sequence[Word], known: Known, *, whole: bool = True) -> list[Ju
     if re.fullmatch(r"(?:.*/)?python[\d.]*", name):
         return _python(rest, known, whole)
     if name in ("bash", "sh", "zsh", "source", "."):
+        if len(rest) > 1 and rest[0].text == "-c":  # a quote stands before what is read
+            inner = parse(rest[1].text).commands
+            starts = rest[1].start + 1
+            moved = ([word._replace(start=word.start + starts) for word in one] for one in inner)
+            return [found for one in moved for found in judge(one, known, whole=whole)]
         if not rest or rest[0].text.startswith("-"):
             return []
         name, rest = rest[0].text, rest[1:]
@@ -141,7 +147,7 @@ def _judge(command: Command, path: list[str], words: Sequence[Word], known: Know
         elif command.subcommands and not arguments:
             sub = _subcommand(command, word, path)
             if sub is None:
-                if word.open or (command.any_arguments and not _near(text, command.subcommands)):
+                if word.open or (command.any_arguments and re.search(r"[./:]", text)):
                     arguments.append(word)
                     if word.open:
                         return [Judged(tuple(path), command, found)]
@@ -160,6 +166,9 @@ def _judge(command: Command, path: list[str], words: Sequence[Word], known: Know
         else:
             arguments.append(word)
             runner = _RUNNERS.get(tuple(path))
+            if runner == "image":
+                before = [Judged(tuple(path), command, found)]
+                return before + judge(_left_over(command, words[index:]), known, whole=whole)
             if runner:
                 before = [Judged(tuple(path), command, found)]
                 if runner == "script" and not word.text.endswith((".py", ".sh")):
@@ -192,20 +201,25 @@ def _left_over(command: Command, words: Sequence[Word]) -> list[Word]:
     return left
 
 
-def lone_option(words: Sequence[Word], commands: Sequence[Command]) -> Iterator[Mismatch]:
-    """Options named without their program (`--near 0.8`): one of `commands` has to have each."""
+def lone_option(
+    words: Sequence[Word], own: Sequence[Command], tools: Sequence[Command], *, others: bool
+) -> Iterator[Mismatch]:
+    """Options named without their program (`--near 0.8`): a script of the skill, or a tool that it names, has each.
+
+    With `others` the skill names programs too that are not looked into: then only what is like an option of its own
+    scripts is taken for a wrong one.
+    """
     for index, word in enumerate(words):
         name, has_value, value = word.text.partition("=")
-        if not re.fullmatch(r"--[a-z][\w-]*\w", name):
+        if not re.fullmatch(r"--[a-z][\w-]*[a-z0-9]", name):
             continue
-        options = [option for command in commands if (option := command.option(name)) is not None]
+        options = [option for command in (*own, *tools) if (option := command.option(name)) is not None]
         if not options:
-            names = {one for command in commands for option in command.options for one in option.names}
-            near = _near(name, names)
-            fix = f"did you mean {near}?" if near else "name the program, or correct the option"
-            yield Mismatch(
-                "option-unknown", f"no script or tool that this skill names has an option {name}", fix, word.start
-            )
+            near = _near(name, {one for command in own for option in command.options for one in option.names})
+            if near or not others:
+                fix = f"did you mean {near}?" if near else "name its program, or correct it"
+                message = f"no script or tool that this skill names has an option {name}"
+                yield Mismatch("option-unowned", message, fix, word.start)
             continue
         given = word._replace(text=value) if has_value else words[index + 1] if index + 1 < len(words) else None
         if given is not None and not _is_flag(given) and all(option.most for option in options):

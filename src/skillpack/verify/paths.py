@@ -110,6 +110,8 @@ def _protocol(path: str) -> str | None:
     kind = re.match(r"(datasets|spaces|models|buckets|kernels)/", path)
     rest = path[kind.end() :] if kind else path
     words = rest.rstrip("/").split("/")
+    if not rest:
+        return None  # the form itself is spoken of
     if re.match(r"(dataset|space|model|bucket)/", path):
         return f"it is hf://{path.partition('/')[0]}s/"
     if words[0].isupper() or (len(words) > 1 and words[1].isupper()):

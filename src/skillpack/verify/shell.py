@@ -86,7 +86,7 @@ def alternatives(word: Word) -> list[str]:
 
 def elides(word: Word) -> bool:
     """Whether a word stands for words that are not shown: `…`, `[options]`."""
-    return "…" in word.text or word.text in ("...", "\\") or re.fullmatch(r"\[[\w ./…-]*\]", word.text) is not None
+    return "…" in word.text or word.text in ("...", "\\") or re.fullmatch(r"\[(?!-)[\w ./…-]*\]", word.text) is not None
 
 
 def _session(text: str) -> str:
