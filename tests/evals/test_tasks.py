@@ -9,18 +9,25 @@ import pytest
 
 from .conftest import SKILLS, Run
 
-GRADED = sorted(path.parents[1].name for path in SKILLS.glob("*/evals/tasks.py"))
-LEAST = 8
+NAMES = sorted(path.parent.name for path in SKILLS.glob("*/SKILL.md"))
+TASKS, QUERIES = 8, 20
 
 
-@pytest.mark.parametrize("skill", GRADED)
+@pytest.mark.parametrize("skill", NAMES)
 def test_every_grader_of_a_skill_tells_right_from_wrong(skill: str, tasks: Run) -> None:
     done = tasks(SKILLS / skill, "check", "--json")
     problems = [line for line in done.stderr.splitlines() if line.startswith("  ")]
     assert done.returncode == 0, "\n".join(problems) or done.stderr
     found = json.loads(done.stdout)
     assert found["summary"] == {"tasks": len(found["tasks"]), "wrong": 0}
-    assert len(found["tasks"]) >= LEAST
+    assert len(found["tasks"]) >= TASKS
+
+
+@pytest.mark.parametrize("skill", NAMES)
+def test_a_skill_has_queries_that_should_call_it_and_near_misses(skill: str) -> None:
+    rows = json.loads((SKILLS / skill / "evals/eval_queries.json").read_text("utf-8"))
+    assert len({row["query"] for row in rows}) >= QUERIES
+    assert min(sum(row["should_trigger"] is wanted for row in rows) for wanted in (True, False)) >= QUERIES * 0.4
 
 
 def test_the_example_of_the_page_works(example: Path, tasks: Run) -> None:
