@@ -1,16 +1,21 @@
 """Flavors of Jobs: what each one says it has, and what a minute of it costs.
 
-Source of every figure: huggingface/hub-docs, docs/hub/jobs-pricing.md of 2026-08-21, in dollars an hour
-(https://huggingface.co/docs/hub/jobs-pricing). The flavor of a local job decides only what its environment says
-and its cost.
+The figures are those of kit/assets/hardware.json, which names their source; the skills carry copies of it. The flavor
+of a local job decides only what its environment says and its cost.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-DATED = "2026-08"
+from skillpack import kit
+
+TABLE: dict[str, Any] = json.loads((Path(kit.__file__).parent / "assets/hardware.json").read_text(encoding="utf-8"))
+DATED: str = TABLE["dated"]
 
 
 @dataclass(frozen=True)
@@ -69,35 +74,22 @@ def cost_micro_usd(flavor: Flavor, seconds: float) -> int:
     return max(1, minutes) * flavor.micro_usd_a_minute
 
 
-_GPU = "Nvidia"
-FLAVORS: dict[str, Flavor] = {
-    flavor.name: flavor
-    for flavor in (
-        Flavor("cpu-basic", "CPU Basic", 2, 16, 50, 0.01),
-        Flavor("cpu-upgrade", "CPU Upgrade", 8, 32, 50, 0.03),
-        Flavor("cpu-xl", "CPU XL", 16, 124, 1000, 1.00),
-        Flavor("cpu-performance", "CPU Performance", 32, 256, 1024, 1.90),
-        Flavor("t4-small", f"{_GPU} T4 - small", 4, 15, 50, 0.40, ("T4", 1, 16)),
-        Flavor("t4-medium", f"{_GPU} T4 - medium", 8, 30, 100, 0.60, ("T4", 1, 16)),
-        Flavor("l4x1", f"1x {_GPU} L4", 8, 30, 400, 0.80, ("L4", 1, 24)),
-        Flavor("l4x4", f"4x {_GPU} L4", 48, 186, 3200, 3.80, ("L4", 4, 96)),
-        Flavor("l40sx1", f"1x {_GPU} L40S", 8, 62, 380, 1.80, ("L40S", 1, 48)),
-        Flavor("l40sx4", f"4x {_GPU} L40S", 48, 382, 3200, 8.30, ("L40S", 4, 192)),
-        Flavor("l40sx8", f"8x {_GPU} L40S", 192, 1534, 6500, 23.50, ("L40S", 8, 384)),
-        Flavor("a10g-small", f"{_GPU} A10G - small", 4, 15, 110, 1.00, ("A10G", 1, 24)),
-        Flavor("a10g-large", f"{_GPU} A10G - large", 12, 46, 200, 1.50, ("A10G", 1, 24)),
-        Flavor("a10g-largex2", f"2x {_GPU} A10G - large", 24, 92, 1000, 3.00, ("A10G", 2, 48)),
-        Flavor("a10g-largex4", f"4x {_GPU} A10G - large", 48, 184, 2000, 5.00, ("A10G", 4, 96)),
-        Flavor("a100-large", f"{_GPU} A100 - large", 12, 142, 1000, 2.50, ("A100", 1, 80)),
-        Flavor("a100x4", f"4x {_GPU} A100", 48, 568, 4000, 10.00, ("A100", 4, 320)),
-        Flavor("a100x8", f"8x {_GPU} A100", 96, 1136, 8000, 20.00, ("A100", 8, 640)),
-        Flavor("h200", f"{_GPU} H200", 23, 256, 3000, 5.00, ("H200", 1, 141)),
-        Flavor("h200x2", f"2x {_GPU} H200", 46, 512, 6000, 10.00, ("H200", 2, 282)),
-        Flavor("h200x4", f"4x {_GPU} H200", 92, 1024, 12000, 20.00, ("H200", 4, 564)),
-        Flavor("h200x8", f"8x {_GPU} H200", 184, 2048, 24000, 40.00, ("H200", 8, 1128)),
-        Flavor("rtx-pro-6000", f"{_GPU} RTX PRO 6000", 23, 256, 475, 2.75, ("RTX PRO 6000", 1, 96)),
-        Flavor("rtx-pro-6000x2", f"2x {_GPU} RTX PRO 6000", 46, 512, 950, 5.50, ("RTX PRO 6000", 2, 192)),
-        Flavor("rtx-pro-6000x4", f"4x {_GPU} RTX PRO 6000", 92, 1024, 1900, 11.00, ("RTX PRO 6000", 4, 384)),
-        Flavor("rtx-pro-6000x8", f"8x {_GPU} RTX PRO 6000", 184, 2048, 3800, 22.00, ("RTX PRO 6000", 8, 768)),
-    )
-}
+def pretty_name(row: dict[str, Any]) -> str:
+    """As the Hub spells it: CPU Basic, Nvidia T4 - small, 4x Nvidia A100."""
+    name = str(row["name"])
+    if not row["gpu"]:
+        kind = name.removeprefix("cpu-")
+        return f"CPU {kind.upper() if len(kind) == 2 else kind.title()}"
+    count = f"{row['gpus']}x " if row["gpus"] > 1 or name.endswith("x1") else ""
+    size = re.search(r"-(small|medium|large)", name)
+    return f"{count}Nvidia {row['gpu']}" + (f" - {size[1]}" if size else "")
+
+
+def from_table(row: dict[str, Any]) -> Flavor:
+    gpu = (row["gpu"], row["gpus"], row["gpus"] * row["gpu_memory_gb"]) if row["gpu"] else None
+    return Flavor(
+        row["name"], pretty_name(row), row["cores"], row["ram_gb"], row["disk_gb"], row["usd_per_hour"], gpu
+    )  # fmt: skip
+
+
+FLAVORS: dict[str, Flavor] = {row["name"]: from_table(row) for row in TABLE["flavors"]}
