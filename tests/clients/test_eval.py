@@ -91,6 +91,7 @@ def test_claude_code_does_a_task_with_the_skill_and_is_graded(
     assert [each["passed"] for each in grading["expectations"]] == [True, True], grading
     assert (run / "report.md").read_text("utf-8") == "Added 5 rows."
     assert (timing["total_tokens"], timing["tool_calls"]) == (240, 1) and timing["usd"] > 0
+    assert timing["skill_used"] is False  # it was listed to the model, which opened nothing of it
     transcript = (run / "transcript.txt").read_text("utf-8")
     (start,) = (json.loads(line) for line in transcript.splitlines() if '"subtype":"init"' in line)
     assert "example" in start["skills"]

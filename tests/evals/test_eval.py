@@ -49,6 +49,7 @@ def test_a_task_is_done_with_the_skill_and_without_and_compared(example: Path, s
     timing = {arm: load(run / "timing.json") for arm, run in runs.items()}
     assert timing["with_skill"]["total_tokens"] == 750 and timing["with_skill"]["usd"] == 0.25
     assert timing["with_skill"]["tool_calls"] == 1 and timing["with_skill"]["duration_ms"] > 0
+    assert [timing[arm]["skill_used"] for arm in runs] == [True, None]
     assert timing["with_skill"]["jobs"]["started"] == 0
     assert timing["without_skill"]["jobs"]["started"] == timing["without_skill"]["jobs"]["failed"] == 1
 
@@ -196,7 +197,9 @@ def test_secrets_go_by_name_and_by_form_and_other_words_stay() -> None:
 
 def run_row(task: str, arm: str, passed: int, number: int = 1, **result: Any) -> dict[str, Any]:
     counted = {"passed": passed, "failed": 4 - passed, "total": 4, "pass_rate": passed / 4, "time_seconds": 10.0}
-    counted |= dict.fromkeys(("tokens", "usd", "tool_calls")) | {"jobs": {"started": 0, "failed": 0, "usd": 0.0}}
+    counted |= dict.fromkeys(("tokens", "usd", "tool_calls", "skill_used")) | {
+        "jobs": {"started": 0, "failed": 0, "usd": 0.0}
+    }
     return {"eval_id": task, "configuration": arm, "run_number": number, "result": {**counted, **result}}
 
 

@@ -16,6 +16,7 @@ DRAWS = 2000
 METRICS = {
     "pass_rate": ("expectations met", ".2f"),
     "solved": ("tasks solved", ".2f"),
+    "skill_used": ("runs that opened the skill", ".2f"),
     "time_seconds": ("seconds", ",.0f"),
     "tokens": ("tokens", ",.0f"),
     "tool_calls": ("tool calls", ".1f"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,7 @@ class Trial:
         grading = json.loads((self.folder / "grading.json").read_text(encoding="utf-8"))
         timing = json.loads((self.folder / "timing.json").read_text(encoding="utf-8"))
         counted = {"time_seconds": timing["total_duration_seconds"], "tokens": timing["total_tokens"]}
-        told = {key: timing[key] for key in ("usd", "tool_calls", "jobs", "timed_out", "exit_code")}
+        told = {key: timing[key] for key in ("usd", "tool_calls", "skill_used", "jobs", "timed_out", "exit_code")}
         return {
             "eval_id": self.task.id,
             "eval_name": self.task.id,
@@ -117,7 +118,7 @@ def run_trial(trial: Trial, agent: Agent, timeout: float) -> None:
             for name, text in (("report.md", said.report), ("transcript.txt", transcript)):
                 write_atomic(trial.folder / name, text)
                 write_atomic(work.with_name(f"work.{name}"), text)  # where the grader looks
-            write_atomic(trial.folder / "timing.json", _json(_timing(said, ending, jobs)))
+            write_atomic(trial.folder / "timing.json", _json(_timing(trial, said, ending, jobs)))
             graded = json.loads(trial.task.run("grade", work, environment, "--json").stdout)
         results = json.loads(redact(json.dumps(graded["assertion_results"]), environment))
         notes = [f"the agent was ended after {timeout:.0f} s"] if ending.timed_out else []
@@ -131,14 +132,21 @@ def _json(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _timing(said: Said, ending: Ending, jobs: list[dict[str, Any]]) -> dict[str, Any]:
-    """timing.json; beside the published keys: the agent's own count of calls and dollars, and the jobs it started."""
+def _timing(trial: Trial, said: Said, ending: Ending, jobs: list[dict[str, Any]]) -> dict[str, Any]:
+    """timing.json; beside the published keys: what the agent counts itself, and the jobs that it started.
+
+    `skill_used` is whether a file of the skill, or the tool that loads skills, is named in what the agent printed; of
+    an agent that prints no events it is not known.
+    """
+    name = re.escape(trial.task.skill_name)
+    used = re.search(rf'\b{name}/(SKILL\.md|scripts|references|assets)\b|"skill":\s*"{name}"', ending.output)
     return {
         "total_tokens": said.tokens,
         "duration_ms": round(ending.seconds * 1000),
         "total_duration_seconds": round(ending.seconds, 1),
         "tool_calls": said.calls,
         "usd": said.usd,
+        "skill_used": bool(used) if trial.arm == WITH and said.calls is not None else None,
         "timed_out": ending.timed_out,
         "exit_code": ending.code,
         "jobs": {
