@@ -186,6 +186,35 @@ def test_addresses_are_asked_only_when_told(desk: Desk, article: Path) -> None:
     assert [each["message"].endswith("0000.00000 answers 404") for each in found if each["kind"] == "link"] == [True]
 
 
+PIECES = st.text(max_size=5) | st.sampled_from([
+    "\n", "\n\n", "`", "```\n", "|", "<!--", "-->", "#", "[", "](", ")", "@", "$", "3.5", "%", "TODO", "![", ". ",
+    "\r", "\u2028",
+    "results/run.json#/steps", "\x00", "best",
+])  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=40).map("".join))
+def test_whatever_stands_in_an_article_is_judged(text: str) -> None:
+    article = check_article.Article(Path("nowhere"), text, {"title": "T"}, text, 1)
+    results = check_article.Results(Path("nowhere"), [])
+    results.documents["results/run.json"] = {"steps": 3}
+    check = check_article.Check(article, results)
+    for judge in (check.numbers, check.links, check.sections, check.references, check.claims):
+        judge()
+    assert all(1 <= each["line"] <= text.count("\n") + 1 for each in check.findings)
+    assert len(check.bare) == len(check.prose) == len(text)
+    check_article.with_updates(text, results)
+
+
+def test_a_long_article_is_judged_in_time_that_grows_with_its_length() -> None:
+    text = "It was 3.5 and [a](#b) and `c` and best [@d].\n" * 4000
+    article = check_article.Article(Path("nowhere"), text, {}, text, 1)
+    check = check_article.Check(article, check_article.Results(Path("nowhere"), []))
+    for judge in (check.numbers, check.links, check.claims):
+        judge()
+    assert check.counts["untraced"] == 4000
+
+
 @given(st.floats(-1e12, 1e12, allow_nan=False), st.integers(0, 6))
 def test_a_number_agrees_with_what_it_was_written_from_and_is_renewed_in_its_form(value: float, digits: int) -> None:
     for spec in (f".{digits}f", f"+.{digits}f", f",.{digits}f", f".{digits}e"):

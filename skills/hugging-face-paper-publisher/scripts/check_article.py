@@ -492,7 +492,9 @@ def times(value: float, factor: str | None) -> float:
 
 # endregion skillpack:article
 
+import bisect
 import datetime
+from functools import lru_cache
 
 TEMPLATE_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "templates"
 #: What any article needs, where its template is not one of ours: one of the names of each.
@@ -785,7 +787,8 @@ class Check:
             missing = [names for names in SECTIONS if not any(name in title for name in names for title in titles)]
         for names in missing:
             self.found("error", "section", 0, f"there is no section {' or '.join(map(repr, names))}")
-        for (start, level, title), following in zip(found, [*found[1:], (len(self.bare), 0, "")], strict=True):
+        ends = [*found[1:], (len(self.bare), 0, "")]
+        for (start, level, title), following in zip(found, ends, strict=False):  # without a section, there is one end
             text = self.bare[
                 self.bare.index("\n", start) if "\n" in self.bare[start:] else len(self.bare) : following[0]
             ]
@@ -883,15 +886,19 @@ def anchor(title: str) -> str:
     return re.sub(r"[^\w\s.-]", "", title.lower()).strip().replace(" ", "-")
 
 
-def sentence_span(text: str, at: int) -> tuple[int, int]:
-    """Where the sentence, the row of a table or the point of a list around `at` begins and ends."""
+@lru_cache(maxsize=4)
+def sentence_ends(text: str) -> list[tuple[int, int]]:
+    """Where sentences, rows of tables and points of lists end, and where the next one begins."""
     ends = re.compile(r"(?<=[.!?])\s+(?=[A-Z\[(])|\n\s*\n|\n(?=\s*(?:[-*+|#]|\d+[.)]))")
-    start = 0
-    for match in ends.finditer(text):
-        if match.end() > at:
-            return start, match.start()
-        start = match.end()
-    return start, len(text)
+    return [match.span() for match in ends.finditer(text)]
+
+
+def sentence_span(text: str, at: int) -> tuple[int, int]:
+    """Where the sentence around `at` begins and ends."""
+    ends = sentence_ends(text)
+    following = bisect.bisect_right(ends, at, key=lambda span: span[1])
+    start = ends[following - 1][1] if following else 0
+    return start, ends[following][0] if following < len(ends) else len(text)
 
 
 def sentence_at(text: str, at: int) -> str:
