@@ -226,6 +226,9 @@ def catalog() -> dict[str, list[str]]:
         value = getattr(gradio, name)
         if name.startswith("_") or inspect.ismodule(value) or not callable(value) or value in seen:
             continue
+        own = getattr(value, "__name__", name)
+        if own != name and getattr(gradio, own, None) is value:
+            continue  # another name of the same, as Text is of Textbox
         seen.add(value)
         if inspect.isclass(value) and issubclass(value, Component):
             found["components"].append(name)
