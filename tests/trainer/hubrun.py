@@ -15,6 +15,7 @@ from typing import Any
 
 from huggingface_hub import HfApi, JobInfo
 
+from tests import warm
 from tests.conftest import LocalHub
 
 from .conftest import SCRIPTS
@@ -39,12 +40,15 @@ class Bench:
         return self.folder / "runs" / json.loads(self.plan.read_text())["name"]
 
     def environment(self, **changes: str | None) -> dict[str, str]:
-        settings = {"TRACKIO_DIR": str(self.folder / "trackio"), "HF_HOME": str(self.folder / "hf-home")}
+        settings = {"TRACKIO_DIR": str(self.folder / "trackio")}
         environment = self.hub.env(token=self.token, **settings) | {k: v for k, v in changes.items() if v is not None}
         return {name: value for name, value in environment.items() if changes.get(name, "") is not None}
 
     def script(self, name: str, *arguments: object, **changes: str | None) -> subprocess.CompletedProcess[str]:
         """A script of the skill, run to its end; a change of None takes a variable away."""
+        if name.startswith("train_"):
+            command = [str(SCRIPTS / name), *map(str, arguments)]
+            return warm.run(command, self.folder, self.environment(**changes), timeout=120)
         return subprocess.run(
             [sys.executable, str(SCRIPTS / name), *map(str, arguments)],
             cwd=self.folder, env=self.environment(**changes), capture_output=True, text=True, timeout=120, check=False,
