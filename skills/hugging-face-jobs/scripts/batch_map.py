@@ -1074,6 +1074,7 @@ import math
 
 BUCKET, MOUNT, LABEL = "skillpack-maps", "/map", "skillpack-map"
 EXIT_RUNNING = 5
+COUNT_SECONDS = 20  # between two looks into the bucket, which may hold many files
 ANSWER = Path(__file__).resolve().parent.parent / "assets" / "batch_inference.py"
 DIAGNOSES = with_next(
     {
@@ -1396,16 +1397,21 @@ def start_jobs(api, args, namespace: str, prefix: str, spec: dict, function: Pat
 
 def watch(api, namespace: str, prefix: str, spec: dict) -> None:
     """Stays until no job of the map is active."""
-    said = ""
+    said, counted = "", 0.0
 
     def look() -> str:
-        nonlocal said
-        state = state_of(api, namespace, prefix, spec)
-        line = f"{len(state['done'])} of {spec['shards']} shards done, {len(state['active'])} jobs at work"
-        if line != said:
-            said = line
-            log(line)
-        return "RUNNING" if state["active"] else "COMPLETED"
+        nonlocal said, counted
+        with on_hub("listing the jobs"):
+            jobs = api.list_jobs(namespace=namespace, labels={LABEL: spec["key"]}, status=list(ACTIVE))
+            active = any(True for _ in jobs)
+        if not active or time.monotonic() - counted > COUNT_SECONDS:
+            counted = time.monotonic()
+            state = state_of(api, namespace, prefix, spec)
+            line = f"{len(state['done'])} of {spec['shards']} shards done, {len(state['active'])} jobs at work"
+            if line != said:
+                said = line
+                log(line)
+        return "RUNNING" if active else "COMPLETED"
 
     follow({}, look, lambda name, line: None, lambda stage: None)
 
