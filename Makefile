@@ -66,6 +66,7 @@ lint: setup
 	$(BIN)/python -m skillpack manifest --check
 	$(BIN)/python -m skillpack validate --strict skills/
 	$(BIN)/python -m skillpack rules --check docs/rules.md
+	$(BIN)/python -m skillpack verify --fail-on warning skills/
 
 # Longer, keeping what it learns: benchmarks/fuzz_validate.py --seconds 3600 --corpus FOLDER
 fuzz: setup  ## 60 seconds of coverage-guided fuzzing of the validator

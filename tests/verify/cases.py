@@ -121,6 +121,7 @@ CASES = [
     ),
     # paths and addresses
     Case("path", "path-missing", bash("uv run scripts/tol.py a"), bash("uv run scripts/tool.py a")),
+    Case("path-in-python", "path-missing", python("open('scripts/tol.py')"), python("open('scripts/tool.py')")),
     Case("path-in-prose", "path-missing", "text\nread `references/no.md`\n", "text\nread `references/own.md`\n"),
     Case("hub-protocol", "url-form", "text\nhf://dataset/me/x/a.parquet\n", "text\nhf://datasets/me/x/a.parquet\n"),
     Case(
@@ -165,7 +166,7 @@ CASES = [
         "missing-argument",
         "python-call",
         python("import trackio\ntrackio.init()"),
-        python("import trackio\ntrackio.init(project='x')"),
+        python("import trackio\ntrackio.init(project='x')\ntrackio.init(...)"),
         3,
     ),
     Case(
@@ -173,6 +174,15 @@ CASES = [
         "python-call",
         python("import gradio as gr\ngr.Button('x', variant='loud')"),
         python("import gradio as gr\ngr.Button('x', variant='stop')"),
+        3,
+    ),
+    Case(
+        "overload",
+        "python-overload",
+        python("from huggingface_hub import HfApi\nHfApi().upload_file('a', 'b', 'me/x')"),
+        python(
+            "from huggingface_hub import HfApi as A\nA().upload_file(path_or_fileobj='a', path_in_repo='b', repo_id='c')"  # noqa: E501
+        ),
         3,
     ),
     Case(
@@ -197,11 +207,18 @@ CASES = [
         4,
     ),
     Case(
+        "context-manager",
+        "python-call",
+        python("import gradio as gr\nwith gr.Blocks() as demo:\n    ...\ndemo.launch(theme_name=None)"),
+        python("import gradio as gr\nwith gr.Blocks() as demo:\n    ...\ndemo.launch(theme=None)"),
+        5,
+    ),
+    Case(
         "decorator",
         "python-call",
-        python("from huggingface_hub import HfApi\nfrom functools import lru_cache\n@lru_cache(size=1)\ndef f(): ..."),
-        python("from functools import lru_cache\n@lru_cache(maxsize=1)\ndef f(): ..."),
-        4,
+        python("from huggingface_hub import webhook_endpoint\n@webhook_endpoint(route='x')\ndef f(): ..."),
+        python("from huggingface_hub import webhook_endpoint\n@webhook_endpoint(path='x')\ndef f(): ..."),
+        3,
     ),
     Case(
         "object-of-an-earlier-block",

@@ -1,8 +1,7 @@
-"""Skills that are written for a test, and one cache for all tests, so that each tool is asked once."""
+"""Skills that are written for a test, and one cache, so that each tool is asked once."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from skillpack.diagnostics import Diagnostic
 from skillpack.skill import load_skill
 from skillpack.source import find_all
-from skillpack.verify.cache import Cache
+from skillpack.verify.cache import Cache, default_folder
 from skillpack.verify.checker import Tally, verify
 from skillpack.verify.settings import Settings
 
@@ -19,11 +18,9 @@ Verify = Callable[..., tuple[list[Diagnostic], Tally]]
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    """Empty at first: what is installed is asked, and nothing that an earlier run kept."""
-    here = tmp_path_factory.getbasetemp()
-    # Of several processes each has a folder of its own in one that they share.
-    return Cache((here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / "verify-cache")
+def cache() -> Cache:
+    """The user's: what is in it was computed by this code with these versions, so `make lint` need not be repeated."""
+    return Cache(default_folder())
 
 
 @pytest.fixture(scope="session")

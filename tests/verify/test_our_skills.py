@@ -22,7 +22,7 @@ from .mutations import Mutation, apply, passes
 pytestmark = pytest.mark.slow
 SKILLS = Path(__file__).parents[2] / "skills"
 #: Tools that our skills name, which `make setup` installs: without one of them clean would mean little.
-TOOLS = {"hf", "uv", "uvx", "trackio", "gradio", "torchrun", "inspect", "skillpack"}
+TOOLS = {"hf", "uv", "uvx", "trackio", "gradio", "inspect"}
 #: What is no package of PyPI.
 ABSENT = {"llama-server"}
 

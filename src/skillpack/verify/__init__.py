@@ -36,6 +36,9 @@ KINDS = {
     "python-import": Kind(ERROR, "What is imported is in the installed library."),
     "python-name": Kind(ERROR, "A module or object has the attribute."),
     "python-call": Kind(ERROR, "A function, class or method takes the arguments."),
+    "python-overload": Kind(
+        WARNING, "One signature of an overloaded function takes the arguments, by their types too."
+    ),
     "python-unimported": Kind(WARNING, "A module that a block uses is imported there or in a block before it."),
     "python-undefined": Kind(NOTICE, "A name that a block uses is defined there or in a block before it."),
     "data-syntax": Kind(ERROR, "A block of JSON, YAML or TOML parses."),

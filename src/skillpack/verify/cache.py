@@ -6,11 +6,16 @@ import hashlib
 import json
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-#: Rises when what is kept is computed otherwise.
-FORMAT = 2
+
+@cache
+def _code() -> str:
+    """A digest of this package: what is kept is as these modules compute it."""
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()
 
 
 class Cache:
@@ -44,7 +49,7 @@ class Cache:
 
     def _path(self, key: tuple[str, ...]) -> Path:
         assert self.folder is not None
-        digest = hashlib.sha256("\0".join((str(FORMAT), *key)).encode("utf-8", "surrogatepass")).hexdigest()
+        digest = hashlib.sha256("\0".join((_code(), *key)).encode("utf-8", "surrogatepass")).hexdigest()
         return self.folder / digest[:2] / f"{digest[2:32]}.json"
 
 

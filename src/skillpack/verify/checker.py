@@ -189,6 +189,9 @@ class _Judge:
             error = python.problem(excerpt.text)
             if error is None:
                 parts.append(excerpt)
+                for value, line, column in python.strings(excerpt.text):
+                    if (lost := paths.missing(self.skill, value)) is not None:
+                        self._lost(path, lost, *excerpt.at(line, column))
             else:
                 place = excerpt.at(error.lineno or 1, error.offset or 1)
                 fix = "correct it, or say with a sketch's comment why it is none"
@@ -208,7 +211,7 @@ class _Judge:
             self._alone(path, block.excerpt)
             return
         if (lost := paths.missing(self.skill, text.strip().split(" ")[0].split("#")[0])) is not None:
-            self._lost(path, block.excerpt, lost, 0)
+            self._lost(path, lost, *block.excerpt.place(0))
         if not re.search(r"\s", text.strip()):
             return
         first = re.match(r"\s*(?:\$ )?([\w./-]+)", text)
@@ -246,7 +249,7 @@ class _Judge:
         for word in words:
             lost = paths.missing(self.skill, word.text) if word.literal and word.text != paths_seen else None
             if lost is not None:
-                self._lost(path, excerpt, lost, word.start)
+                self._lost(path, lost, *excerpt.place(word.start))
         self.run.tally.commands += 1
         # What follows `--` is for a program that the first one runs; which one, its parser does not say.
         ends = [number for number, word in enumerate(words) if word.text == "--"]
@@ -276,9 +279,9 @@ class _Judge:
         names = (one[1].rpartition("/")[2] for one in found if one is not None)
         return next((name for name in names if name not in asked), None)
 
-    def _lost(self, path: str, excerpt: Excerpt, name: str, start: int) -> None:
+    def _lost(self, path: str, name: str, line: int, column: int) -> None:
         message = f"the skill has no file {name}"
-        self.run.add(path, "path-missing", message, "correct the path, or add the file", *excerpt.place(start))
+        self.run.add(path, "path-missing", message, "correct the path, or add the file", line, column)
 
     def _script(self, word: str) -> Command | None:
         """What the script takes that a command names, if it may be run."""

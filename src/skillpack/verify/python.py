@@ -28,10 +28,16 @@ from skillpack.verify.tools import packages
 LANGUAGES = frozenset({"python", "py", "python3", "pycon"})
 #: Lines of a notebook that are no Python.
 _MAGIC = re.compile(r"^(\s*)[!%].*$", re.MULTILINE)
+#: Gradio does not annotate what `with gr.Blocks() as demo` gives, which is what is called.
+_WITH = re.compile(r"^([ \t]*)with (gr(?:adio)?\.\w+\(.*\)) as (\w+):", re.MULTILINE)
 _MEMBERS = Path(__file__).with_name("members.py")
 _PATIENCE = 300
 #: A class by its name, and no union, literal or type variable.
 _CLASS = r"(?:Object of type|Class|Unresolved attribute `\w+` on type) `([A-Za-z_]\w*)`"
+#: Rules of ty that hold the arguments of a call against what it takes as a whole.
+_COUNTING = frozenset(
+    {"missing-argument", "too-many-positional-arguments", "no-matching-overload", "invalid-argument-type"}
+)
 _UNSURE = frozenset({"None", "object", "Unknown", "Never", "type"})
 
 
@@ -88,6 +94,15 @@ def plain(text: str) -> str:
     return _MAGIC.sub(lambda line: line[1] + "pass" if line[1] else "", text)
 
 
+def strings(text: str) -> Iterator[tuple[str, int, int]]:
+    """The strings in a block, with their lines and columns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for node in ast.walk(ast.parse(plain(text))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value, node.lineno, node.col_offset + 1
+
+
 def joined(path: str, parts: Sequence[Excerpt], own: frozenset[str]) -> Program:
     """The blocks of a page as one program: a later block may use what an earlier one defines."""
     text, starts = "", []
@@ -122,6 +137,7 @@ def inner(program: Program) -> Iterator[Program]:
 def check(programs: Sequence[Program], store: Cache) -> list[tuple[Program, Found]]:
     """What is wrong with each program. Programs that are not Python are to be left out."""
     programs = [*programs, *(script for program in programs for script in inner(program))]
+    programs = [program._replace(text=_WITH.sub(r"\1if \3 := \2:", program.text)) for program in programs]
     environment = f"{packages(Path(sys.executable))} ty {metadata.version('ty')}"
     raw: dict[int, list[dict[str, object]]] = {}
     fresh = []
@@ -181,12 +197,28 @@ def _ty(texts: Sequence[str]) -> list[list[dict[str, object]]]:
 
 def _kept(program: Program, said: Sequence[dict[str, object]]) -> Iterator[_Draft]:
     """Those of ty's findings that are findings here."""
+    elided = _elided(program) if said and program.fragment and "..." in program.text else []
     for one in said:
         rule, message = str(one["rule"]), str(one["message"])
-        line, column = program.place(int(str(one["line"])), int(str(one["column"])))
+        line, column = int(str(one["line"])), int(str(one["column"]))
+        if rule in _COUNTING and any(first <= (line, column) <= last for first, last in elided):
+            continue
         draft = _judged(program, rule, message)
         if draft is not None:
+            line, column = program.place(line, column)
             yield draft._replace(found=draft.found._replace(line=line, column=column))
+
+
+def _elided(program: Program) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """From where to where the calls go whose arguments are not all shown: `upload_file(...)`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        calls = [node for node in ast.walk(ast.parse(program.text)) if isinstance(node, ast.Call)]
+    return [
+        ((call.lineno, call.col_offset + 1), (call.end_lineno or call.lineno, (call.end_col_offset or 0) + 1))
+        for call in calls
+        if any(isinstance(argument, ast.Constant) and argument.value is ... for argument in call.args)
+    ]
 
 
 def _judged(program: Program, rule: str, message: str) -> _Draft | None:
@@ -205,7 +237,7 @@ def _judged(program: Program, rule: str, message: str) -> _Draft | None:
         if rule in ("missing-argument", "too-many-positional-arguments", "parameter-already-assigned"):
             return _Draft(Found("python-call", message, "see the signature in the installed version", 1, 1))
         if rule == "no-matching-overload":
-            return _Draft(Found("python-call", message, "see the signatures in the installed version", 1, 1))
+            return _Draft(Found("python-overload", message, "see the signatures in the installed version", 1, 1))
         if rule == "invalid-argument-type" and re.search(r"Expected `Literal\[[^`]*`, found `Literal\[", message):
             return _Draft(Found("python-call", message, "take one of these", 1, 1))
         if rule == "unresolved-reference":

@@ -72,7 +72,7 @@ class Tools:
             return None
         key = ("script", path, hashlib.sha256(text.encode()).hexdigest())
         if key not in self._known:
-            around = f"{packages(Path(sys.executable))} {_digest(PROBE)}"
+            around = packages(Path(sys.executable))
             kept = self.cache.get(*key, around)
             if kept is None:
                 if path.endswith(".py"):
@@ -159,11 +159,7 @@ def _version(program: str, entry: tuple[str, str] | None) -> str:
     if entry is None:
         status = Path(program).resolve().stat()
         return f"{program} {status.st_size} {status.st_mtime_ns}"
-    return f"{entry} {packages(Path(entry[0]))} {_digest(PROBE)}"
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{entry} {packages(Path(entry[0]))}"
 
 
 def packages(python: Path) -> str:
