@@ -281,7 +281,10 @@ def command(app: Path, args: argparse.Namespace) -> list[str]:
         return [args.python, "-u", app.name]
     if not (uv := shutil.which("uv")):
         raise Failure("--isolated needs uv", "https://docs.astral.sh/uv/getting-started/installation/", EXIT_USAGE)
-    words = [uv, "run", "--no-project", "--isolated", "--with", "gradio[mcp,oauth]>=6.31,<7"]
+    readme = app.parent / "README.md"
+    pinned = re.search(r"^sdk_version: *['\"]?([\w.]+)", readme.read_text("utf-8") if readme.is_file() else "", re.M)
+    gradio = f"=={pinned[1]}" if pinned else ">=6.31,<7"  # what a Space installs, with these extras
+    words = [uv, "run", "--no-project", "--isolated", "--with", f"gradio[mcp,oauth]{gradio}"]
     if (app.parent / "requirements.txt").is_file():
         words += ["--with-requirements", "requirements.txt"]
     return [*words, "python", "-u", app.name]

@@ -69,8 +69,12 @@ with gr.Blocks(title="Which answer is better?", delete_cache=(600, 3600)) as dem
             first = gr.Textbox(label="Answer 1", interactive=False, lines=6, min_width=280)
             second = gr.Textbox(label="Answer 2", interactive=False, lines=6, min_width=280)
         with gr.Row():
-            buttons = [gr.Button(text, min_width=100) for text in ("1 is better", "Skip", "2 is better")]
-    download = gr.DownloadButton("Download my judgements")
+            buttons = [
+                gr.Button("1 is better", variant="primary", min_width=100),
+                gr.Button("Skip", min_width=100),
+                gr.Button("2 is better", variant="primary", min_width=100),
+            ]
+    download = gr.DownloadButton("Download my judgements", size="sm")
     shown = [prompt, first, second, judging, place]
     demo.load(show, work, shown, api_visibility="private")
     for button in buttons:
@@ -78,5 +82,8 @@ with gr.Blocks(title="Which answer is better?", delete_cache=(600, 3600)) as dem
             export, work, download, api_visibility="private"
         )
 
+# Gradio greys what cannot be edited; here it is what has to be read.
+CSS = "textarea:disabled { opacity: 1; color: var(--body-text-color); -webkit-text-fill-color: currentColor; }"
+
 if __name__ == "__main__":
-    demo.launch()
+    demo.launch(css=CSS)
