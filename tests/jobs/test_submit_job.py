@@ -78,7 +78,10 @@ def test_the_same_call_from_many_places_at_once_leaves_one_job(desk: Desk) -> No
     call = ("submit_job.py", *RUN, "--yes", "--", "sleep", "60")
     assert desk.json(*call)["jobs"][0]["id"] == job.id, "a submission that was cut off finds its job"
     desk.api.cancel_job(job_id=job.id, namespace=desk.user)
-    assert desk.json(*call)["jobs"][0]["id"] != job.id, "a canceled one is started anew"
+    anew = desk.json(*call)["jobs"][0]["id"]
+    assert anew != job.id, "a canceled one is started anew"
+    other = desk.script(*call[:-1], "61")
+    assert f"another job of this name goes on and costs: {anew}" in other.stderr
 
 
 def test_secrets_go_by_name_and_are_nowhere_to_be_seen(desk: Desk) -> None:

@@ -31,12 +31,10 @@ def stage(desk: Desk, job_id: str) -> str:
 class RunScript(Task):
     id = "run-script"
 
-    def numbers(self) -> list[int]:
-        draw = random.Random(11)
-        return [draw.randrange(10_000) for _ in range(500)]
-
     def setup(self, desk: Desk) -> None:
-        desk.write("numbers.txt", "\n".join(map(str, self.numbers())))
+        numbers = [secrets.randbelow(10_000) for _ in range(500)]  # others each time: an earlier job is not this one
+        desk.start["total"] = sum(numbers)
+        desk.write("numbers.txt", "\n".join(map(str, numbers)))
         desk.write(
             "total.py",
             "# /// script\n# dependencies = []\n# ///\nimport json, pathlib, sys\n\nsource, folder = sys.argv[1:]\n"
@@ -51,7 +49,7 @@ class RunScript(Task):
         spent = [desk.ceiling(job) for job in desk.jobs()]
         cheap = spent and all(usd <= 0.01 for usd in spent) and all(job["timeout"] != 1800 for job in desk.jobs())
         yield "No job could cost more than a cent, by a timeout that was chosen", cheap, spent
-        right = {"count": 500, "total": sum(self.numbers())}
+        right = {"count": 500, "total": desk.start["total"]}
         found = desk.document("result.json")
         yield "result.json of the job is in the folder, with the right sums", found == right, found
 
@@ -271,16 +269,18 @@ class SecretByName(Task):
 
 class LongerTimeout(Task):
     id = "longer-timeout"
-    program = "import time; time.sleep(3); print('done after all')"
 
     def setup(self, desk: Desk) -> None:
-        job = start(desk, "python", "-c", self.program, timeout=1, labels={"name": "nightly-export"})
+        desk.start["program"] = f"import time; time.sleep(3); print('exported', '{secrets.token_hex(4)}')"
+        job = start(desk, "python", "-c", desk.start["program"], timeout=1, labels={"name": "nightly-export"})
         desk.api.wait_for_job(job, namespace=desk.user, poll_interval=0.1)
         desk.start["job"] = job
 
     def grade(self, desk: Desk) -> Graded:
         jobs = desk.jobs()
-        done = [job for job in jobs if job["status"]["stage"] == "COMPLETED" and self.program in job["command"]]
+        done = [
+            job for job in jobs if job["status"]["stage"] == "COMPLETED" and desk.start["program"] in job["command"]
+        ]
         yield "The same work has completed in another job", done, [job["status"] for job in jobs]
         yield "No more than two jobs were started for it", done and len(jobs) <= 2, len(jobs)
         cheap = done and all(desk.ceiling(job) <= 0.005 for job in jobs)
@@ -288,7 +288,7 @@ class LongerTimeout(Task):
 
     def solve(self, desk: Desk) -> str:
         desk.script("submit_job.py", "--image", "python:3.12", "--timeout", "10m", "--name", "nightly-export", "--yes",
-                    "--", "python", "-c", self.program)  # fmt: skip
+                    "--", "python", "-c", desk.start["program"])  # fmt: skip
         while any(job["finishedAt"] is None for job in desk.jobs()):
             time.sleep(0.2)
         return "It was its timeout of one second; with ten minutes it has completed."
