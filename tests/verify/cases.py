@@ -216,8 +216,15 @@ CASES = [
     Case(
         "decorator",
         "python-call",
-        python("from huggingface_hub import webhook_endpoint\n@webhook_endpoint(route='x')\ndef f(): ..."),
-        python("from huggingface_hub import webhook_endpoint\n@webhook_endpoint(path='x')\ndef f(): ..."),
+        python("from functools import wraps\n@wraps(print, assign=())\ndef f(): ..."),
+        python("from functools import wraps\n@wraps(print, assigned=())\ndef f(): ..."),
+        3,
+    ),
+    Case(
+        "decorated-without-annotations",
+        "python-call",
+        python("import gradio as gr\n@gr.render(input=[])\ndef f(): ..."),
+        python("import gradio as gr\n@gr.render(inputs=[])\ndef f(): ..."),
         3,
     ),
     Case(

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from skillpack.scripts import Script
 from skillpack.verify.blocks import Excerpt
 from skillpack.verify.cache import Cache
+from skillpack.verify.tools import environment as variables
 from skillpack.verify.tools import packages
 
 LANGUAGES = frozenset({"python", "py", "python3", "pycon"})
@@ -138,20 +139,28 @@ def check(programs: Sequence[Program], store: Cache) -> list[tuple[Program, Foun
     """What is wrong with each program. Programs that are not Python are to be left out."""
     programs = [*programs, *(script for program in programs for script in inner(program))]
     programs = [program._replace(text=_WITH.sub(r"\1if \3 := \2:", program.text)) for program in programs]
+    calls = [_calls(program) if program.fragment else {} for program in programs]
+    # What ty knows of each function that is called is asked at the end.
+    texts = [
+        "\n".join([program.text.rstrip("\n"), *(f"reveal_type({written})" for written in called)])
+        for program, called in zip(programs, calls, strict=True)
+    ]
     environment = f"{packages(Path(sys.executable))} ty {metadata.version('ty')}"
     raw: dict[int, list[dict[str, object]]] = {}
     fresh = []
-    for number, program in enumerate(programs):
-        kept = store.get("ty", environment, program.text)
+    for number, text in enumerate(texts):
+        kept = store.get("ty", environment, text)
         if kept is None:
             fresh.append(number)
         else:
             raw[number] = kept
     if fresh:
-        for number, found in zip(fresh, _ty([programs[number].text for number in fresh]), strict=True):
+        for number, found in zip(fresh, _ty([texts[number] for number in fresh]), strict=True):
             raw[number] = found
-            store.put(found, "ty", environment, programs[number].text)
+            store.put(found, "ty", environment, texts[number])
     drafts = [(program, found) for number, program in enumerate(programs) for found in _kept(program, raw[number])]
+    for number, program in enumerate(programs):
+        drafts += [(program, found) for found in _unannotated(program, calls[number], raw[number])]
     members = sorted({found.member for _, found in drafts if found.member is not None})
     present = _present(members, environment, store)
     kept_drafts = [(program, draft) for program, draft in drafts if draft.member not in present]
@@ -161,10 +170,10 @@ def check(programs: Sequence[Program], store: Cache) -> list[tuple[Program, Foun
 
 
 class _Draft(NamedTuple):
-    """A finding, and the (module, name) that ty says is missing, if that is what it says."""
+    """A finding, and the question to members.py that takes it back if the answer is yes."""
 
     found: Found
-    member: tuple[str, str] | None = None
+    member: tuple[str, ...] | None = None
 
 
 def _ty(texts: Sequence[str]) -> list[list[dict[str, object]]]:
@@ -197,16 +206,58 @@ def _ty(texts: Sequence[str]) -> list[list[dict[str, object]]]:
 
 def _kept(program: Program, said: Sequence[dict[str, object]]) -> Iterator[_Draft]:
     """Those of ty's findings that are findings here."""
+    last = program.text.rstrip("\n").count("\n") + 1
     elided = _elided(program) if said and program.fragment and "..." in program.text else []
     for one in said:
         rule, message = str(one["rule"]), str(one["message"])
         line, column = int(str(one["line"])), int(str(one["column"]))
-        if rule in _COUNTING and any(first <= (line, column) <= last for first, last in elided):
+        if line > last or (rule in _COUNTING and any(first <= (line, column) <= end for first, end in elided)):
             continue
         draft = _judged(program, rule, message)
         if draft is not None:
             line, column = program.place(line, column)
             yield draft._replace(found=draft.found._replace(line=line, column=column))
+
+
+#: As a name is written -> its module, its name there, and its calls.
+_Calls = dict[str, tuple[str, str, list[ast.Call]]]
+
+
+def _calls(program: Program) -> _Calls:
+    """The calls with keyword arguments of what is imported."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        nodes = list(ast.walk(ast.parse(program.text)))
+    modules: dict[str, tuple[str, str]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            modules |= {
+                one.asname or one.name: (one.name, "") for one in node.names if one.asname or "." not in one.name
+            }
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules |= {one.asname or one.name: (node.module, one.name) for one in node.names}
+    found: _Calls = {}
+    for node in nodes:
+        if isinstance(node, ast.Call) and any(keyword.arg for keyword in node.keywords):
+            written = ast.unparse(node.func)
+            first, _, rest = written.partition(".")
+            if re.fullmatch(r"\w+(\.\w+)*", written) and first in modules:
+                module, name = modules[first]
+                found.setdefault(written, (module, f"{name}.{rest}".strip("."), []))[2].append(node)
+    return {written: call for written, call in found.items() if call[1]}
+
+
+def _unannotated(program: Program, calls: _Calls, said: Sequence[dict[str, object]]) -> Iterator[_Draft]:
+    """Each keyword argument of a function whose type ty does not know: its own signature is to tell."""
+    first = program.text.rstrip("\n").count("\n") + 2
+    unknown = {int(str(one["line"])) - first for one in said if one["message"] == "Revealed type: `Unknown`"}
+    for number, (module, name, nodes) in enumerate(calls.values()):
+        for keyword in (keyword for node in nodes for keyword in node.keywords) if number in unknown else ():
+            if keyword.arg:
+                message = f"Argument `{keyword.arg}` does not match any known parameter of function `{module}.{name}`"
+                place = program.place(keyword.lineno, keyword.col_offset + 1)
+                found = Found("python-call", message, "see the signature in the installed version", *place)
+                yield _Draft(found, (module, name, keyword.arg))
 
 
 def _elided(program: Program) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -271,7 +322,7 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _fix(member: tuple[str, str] | None) -> str:
+def _fix(member: tuple[str, ...] | None) -> str:
     """What is installed, for the reader to look it up there."""
     names = _distributions().get(member[0].partition(".")[0], []) if member is not None else []
     return f"see {names[0]} {metadata.version(names[0])}" if names else "see its documentation"
@@ -282,9 +333,9 @@ def _distributions() -> Mapping[str, list[str]]:
     return metadata.packages_distributions()
 
 
-def _present(members: Sequence[tuple[str, str]], environment: str, store: Cache) -> set[tuple[str, str] | None]:
-    """Those (module, name) that exist once the module is imported, in a process of its own."""
-    present: set[tuple[str, str] | None] = set()
+def _present(members: Sequence[tuple[str, ...]], environment: str, store: Cache) -> set[tuple[str, ...] | None]:
+    """Those questions to which members.py answers yes, in a process of its own."""
+    present: set[tuple[str, ...] | None] = set()
     unknown = []
     for member in members:
         kept = store.get("member", environment, *member)
@@ -296,6 +347,7 @@ def _present(members: Sequence[tuple[str, str]], environment: str, store: Cache)
         done = subprocess.run(
             [sys.executable, str(_MEMBERS)],
             input=json.dumps(unknown).encode(),
+            env=variables(),
             capture_output=True,
             timeout=_PATIENCE,
             check=False,

@@ -175,10 +175,10 @@ def _probe(python: str, kind: str, target: str, arguments: list[str], *, name: s
     """What probe.py finds; what the program prints as help where it finds nothing."""
     with tempfile.TemporaryDirectory(prefix="skillpack-verify-") as folder:
         out = Path(folder) / "interface.json"
-        environment = _environment()
+        variables = environment()
         if name:
-            environment["SKILLPACK_PROBE_NAME"] = name
-        printed = _run([python, str(PROBE), str(out), kind, target, *arguments], folder, environment)
+            variables["SKILLPACK_PROBE_NAME"] = name
+        printed = _run([python, str(PROBE), str(out), kind, target, *arguments], folder, variables)
         if out.exists():
             return from_json(json.loads(out.read_text(encoding="utf-8")))
     return helptext.parse(printed)
@@ -186,16 +186,16 @@ def _probe(python: str, kind: str, target: str, arguments: list[str], *, name: s
 
 def _read_help(command: list[str]) -> Command | None:
     with tempfile.TemporaryDirectory(prefix="skillpack-verify-") as folder:
-        return helptext.parse(_run([*command, "--help"], folder, _environment()))
+        return helptext.parse(_run([*command, "--help"], folder, environment()))
 
 
-def _run(command: list[str], folder: str, environment: dict[str, str]) -> str:
+def _run(command: list[str], folder: str, variables: dict[str, str]) -> str:
     """What the command prints; "" where it cannot be run or takes too long."""
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=environment,
+            env=variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=PATIENCE,
@@ -206,7 +206,7 @@ def _run(command: list[str], folder: str, environment: dict[str, str]) -> str:
     return (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This process's, without what looks like a secret, and without a reason to use the network."""
     kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
     return {**kept, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "NO_COLOR": "1", "COLUMNS": "200"}
