@@ -144,7 +144,8 @@ def run(main: Callable[[list[str]], int]) -> int:
     try:
         return main(sys.argv[1:])
     except Failure as failure:
-        log(f"error: {failure}")
+        waits = failure.code == EXIT_UNCONFIRMED  # for the user's word: the usual way, and no error
+        log(f"{failure.problem}; {failure.fix}" if waits else f"error: {failure}")
         return failure.code
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), RESULT.fileno())
@@ -179,6 +180,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 RUNNING = re.compile(r"Running on local URL:\s+(https?://\S+)")
 WARNING = re.compile(r"^(\S+?):\d+: ((?:User|Deprecation|Future|Syntax)Warning: .*)$", re.M)
+CUT_OFF = re.compile(r"AbortError|Connection errored out|NetworkError|Failed to fetch")
+NAVIGATION_S = 3.0
 SAMPLE_TEXT = "A short sentence to try this with."
 
 #: Keeps every message that Gradio shows in a corner: it is gone after ten seconds, or at once when it is closed.
@@ -385,6 +388,8 @@ class Page:
         self.context.set_default_timeout(timeout * 1000)
         self.context.add_init_script(WATCH_TOASTS)
         self.page = self.context.new_page()
+        self.left, self.cut_off = 0.0, []  # when a page was last left, and streams that ended as if it had been
+        self.page.on("framenavigated", lambda frame: frame.parent_frame or self._navigated())
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: findings.problem(f"exception in the page: {str(error)[:300]}"))
         self.page.on("requestfailed", self._failed)
@@ -393,8 +398,15 @@ class Page:
     def _ours(self, url: str) -> bool:
         return urllib.parse.urlsplit(url).netloc in (self.host, "")
 
+    def _navigated(self) -> None:
+        self.left = time.monotonic()
+
     def _console(self, message: Any) -> None:
-        if message.type == "error" and "Failed to load resource" not in message.text:  # `_response` says more
+        if message.type != "error" or "Failed to load resource" in message.text:  # `_response` says more
+            return
+        if CUT_OFF.search(message.text):  # what a page says of its streams when it is left: judged at the end
+            self.cut_off.append((time.monotonic(), message.text))
+        else:
             self.findings.problem(f"browser console: {message.text[:300]}")
 
     def _failed(self, request: Any) -> None:
@@ -555,6 +567,10 @@ class Page:
         for toast in self.toasts():
             if toast["kind"] == "error" and not any(text in toast["text"] for text in self.findings.expected):
                 self.findings.problem(f"error on the page: {toast['text'][:300]}")
+        for when, text in self.cut_off:
+            if abs(when - self.left) > NAVIGATION_S:
+                self.findings.problem(f"browser console: {text[:300]}")
+        self.cut_off.clear()
         marked = self.page.locator("[data-testid=status-tracker] .error:visible").count()
         if marked and not self.findings.expected:
             self.findings.problem("error on the page: a component shows 'Error', which is all that a visitor is told")
