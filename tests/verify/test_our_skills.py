@@ -68,6 +68,7 @@ def test_planted_errors_are_found(run: Verify, copy: Path) -> None:
         for skill, files in by_skill.items():
             missed += _missed(run, skill, files, clean)
         made.update(one.kind for one in changes)
+    print(f"{made.total() - len(missed)} of {made.total()} planted errors found")
     assert set(made) == {"flag", "command", "path", "keyword", "import"} and made.total() > 500
     assert len(missed) <= 0.05 * made.total(), "\n".join(map(str, missed))
 
