@@ -128,12 +128,27 @@ def test_upload_makes_the_branch_it_is_told_and_names_win_over_include(desk: Des
     assert Path(path).read_text() == "a"
 
 
+def test_an_upload_is_proved_by_hash_and_a_file_that_did_not_go_along_is_told(desk: Desk) -> None:
+    repo, out = f"{desk.user}/proved", desk.folder / "out"
+    out.mkdir()
+    (out / "a.txt").write_text("a")
+    desk.hf("upload", repo, "out")
+    proof = ("cache", "verify", repo, "--local-dir", "out", "--fail-on-extra-files")
+    desk.hf(*proof)
+    (out / "b.txt").write_text("b")
+    with pytest.raises(AssertionError, match=r"b\.txt"):
+        desk.hf(*proof)
+
+
 def test_run_by_an_agent_hf_fails_where_it_would_ask(desk: Desk) -> None:
     repo = f"{desk.user}/asked"
     desk.api.create_repo(repo)
     with pytest.raises(AssertionError, match="Use --yes"):
         desk.hf("repos", "delete", repo, AI_AGENT="any")
     assert desk.api.repo_exists(repo)
+    nobody: dict[str, str | None] = {"AI_AGENT": None, "AGENT": None}
     assert "\t" in desk.hf("repos", "list", AI_AGENT="any")
+    assert "\t" in desk.hf("repos", "list", "--format", "agent", **nobody)
+    assert "\t" not in desk.hf("repos", "list", **nobody)
     desk.hf("repos", "delete", repo, "--yes", AI_AGENT="any")
     assert not desk.api.repo_exists(repo)

@@ -60,6 +60,8 @@ def test_history_goes_to_another_hub_and_the_second_run_brings_only_what_is_new(
     assert f"Mirrored-From: {source.hub.url}/{repo}@{theirs[0].commit_id}" in ours[0].message
     assert "Why: because." in ours[0].message and f"Originally-By: {source.user}" in ours[0].message
 
+    part = mirror(desk, source, dest, "--history", "--check", code=1)  # the other branch is another run
+    assert part["differences"] == ["branch experiment: there is no such repository, or no such branch"]
     again = mirror(desk, source, dest, "--history", "--yes")
     assert again["done"] and again["commits"] == again["files"] == 0
     assert mirror(desk, source, dest, "--history")["done"]  # and nothing waits for --yes
@@ -68,6 +70,16 @@ def test_history_goes_to_another_hub_and_the_second_run_brings_only_what_is_new(
     assert branch["branch"] == "experiment" and branch["commits"] == 1  # it starts where the branches part
     assert desk.contents(dest, "experiment") == source.contents(repo, "experiment")
     assert desk.contents(dest) == source.contents(repo)
+
+    proof = mirror(desk, source, dest, "--history", "--check")["verified_history"]
+    assert proof == {"branches": ["experiment", "main"], "tags": ["v1"], "commits": 5, "same_ids": 0}
+    desk.api.delete_tag(dest, tag="v1")
+    desk.api.create_tag(dest, tag="v1", revision="main")
+    moved = mirror(desk, source, dest, "--history", "--check", code=1)
+    assert moved["differences"] == ["tag v1: is on another state"] and moved["verified_history"] is None
+    desk.api.super_squash_history(dest, branch="experiment")
+    lost = mirror(desk, source, dest, "--history", "--check", "--revision", "experiment", code=1)["differences"]
+    assert len(lost) == 4 and all(words.endswith("is missing") for words in lost[:3])  # the newest state alone is there
     assert not list(desk.folder.iterdir())
 
 
@@ -115,6 +127,36 @@ def test_a_killed_copy_goes_on_where_it_stopped(desk: Desk, source: Desk, tmp_pa
     assert done["done"] and 0 < done["files"] <= 30 - there + 1
     assert desk.contents(dest) == source.contents(repo)
     assert not list(desk.folder.iterdir())
+
+
+def test_a_duplicate_is_proved_by_its_ids_and_brought_up_to_date(desk: Desk) -> None:
+    repo, dest, kind = f"{desk.user}/ledger", f"{desk.user}/ledger-backup", ("--type", "dataset")
+
+    def day(number: int) -> None:
+        files = [CommitOperationAdd("day.csv", b"%d\n" % number), CommitOperationAdd("rows.parquet", os.urandom(99))]
+        desk.api.create_commit(repo, files, commit_message=f"Day {number}", repo_type="dataset")
+
+    desk.api.create_repo(repo, repo_type="dataset", private=True)
+    day(1)
+    desk.api.create_tag(repo, tag="audited", repo_type="dataset")
+    desk.api.create_branch(repo, branch="draft", repo_type="dataset")
+    day(2)
+    none = desk.json("mirror_repo.py", repo, dest, *kind, "--history", "--check", code=1)
+    assert "branch draft: there is no such repository, or no such branch" in none["differences"]
+    desk.hf("repos", "duplicate", repo, dest, *kind)
+    assert desk.api.dataset_info(dest).private  # as the original, without --private
+    done = desk.script("mirror_repo.py", repo, dest, *kind, "--history", "--check")
+    assert done.returncode == 0 and "copied now" not in done.stdout
+    assert "branches: draft, main; tags: audited; 3 commits, 3 by the same id, 0 by the same files" in done.stdout
+
+    day(3)
+    assert desk.json("mirror_repo.py", repo, dest, *kind, "--history", "--check", code=1)["differences"]
+    assert desk.json("mirror_repo.py", repo, dest, *kind, "--history", "--yes")["commits"] == 1
+    proof = desk.json("mirror_repo.py", repo, dest, *kind, "--history", "--check")["verified_history"]
+    assert proof["commits"] == 4 and proof["same_ids"] == 3
+    desk.api.delete_tag(dest, tag="audited", repo_type="dataset")
+    lost = desk.json("mirror_repo.py", repo, dest, *kind, "--history", "--check", code=1)
+    assert lost["differences"] == ["tag audited: is missing"]
 
 
 def test_within_one_hub_large_files_are_not_downloaded(desk: Desk) -> None:

@@ -13,12 +13,17 @@ may: a token is never sent to the other Hub. Within one Hub large files are copi
 
 Each commit of the copy names the commit it came from, so the same command continues after an interruption, and later
 copies only what is new. Commits keep title and text; their hashes, dates and authors are new, and the old author and
-date stand in the text. To copy within one Hub once, with the very same commits: `hf repos duplicate`.
+date stand in the text. To copy within one Hub once, with the very same commits: `hf repos duplicate`; such a copy, or
+one that `git push` made, can be checked and brought up to date here, too.
+
+--check compares the newest state. With --history it takes every branch, commit and tag of SOURCE (with --revision, that
+branch): a commit is there where the branch has its id, or one with the same files. Both go by the hashes that the Hubs
+state, so that large files which the Hub still copies in the background count as there.
 
 examples:
   python scripts/mirror_repo.py org/model me/model --yes
   python scripts/mirror_repo.py org/data me/data --type dataset --history --from-endpoint https://huggingface.co --yes
-  python scripts/mirror_repo.py org/model me/model --check
+  python scripts/mirror_repo.py me/data me/data-backup --type dataset --history --check
 """
 
 # region skillpack:script
@@ -143,7 +148,8 @@ def run(main: Callable[[list[str]], int]) -> int:
     try:
         return main(sys.argv[1:])
     except Failure as failure:
-        log(f"error: {failure}")
+        waits = failure.code == EXIT_UNCONFIRMED  # for the user's word: the usual way, and no error
+        log(f"{failure.problem}; {failure.fix}" if waits else f"error: {failure}")
         return failure.code
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), RESULT.fileno())
@@ -351,15 +357,16 @@ class Mirror:
         self.head: str | None = None  # of the branch there; None while there is none
         self.known: dict[str, str] = {}  # commit of the source -> the commit there that holds the same
         self.equal: set[tuple[str, str]] = set()
+        self.proved: set[tuple[str, str]] = set()  # (commit of the source, one there) that hold the same
         self.bytes = self.copied = self.commits = 0
 
     def name_of(self, commit: str) -> str:
         return f"{self.source.url}@{commit}"
 
-    def look(self, overwrite: bool) -> bool:
-        """Reads what is there already; False when there is no such repository.
+    def look(self, line: Sequence[Any], overwrite: bool) -> bool:
+        """Reads what is there already; False when there is no such repository. `line` are the source's commits.
 
-        Raises Failure where the branch holds something that this mirror did not put there.
+        Raises Failure where the branch ends in something that is neither from this mirror nor a commit of the source.
         """
         if self.dest.info() is None:
             return False
@@ -367,12 +374,12 @@ class Mirror:
         self.head = heads.get(self.branch)
         for name in dict.fromkeys(n for n in ("main", self.branch) if n in heads):
             commits = self.dest.commits(name)
-            for commit in commits:
-                if came := self.origin(commit, CAME_FROM):
-                    self.known.setdefault(came, commit.commit_id)
+            for source, there in self.holds(commits).items():
+                self.known.setdefault(source, there)
             if name != self.branch or overwrite:
                 continue
             ours = self.origin(commits[-1], CAME_FROM) or self.origin(commits[-1], CAME_FROM_PART)
+            ours = ours or commits[-1].commit_id in {commit.commit_id for commit in line}
             if not ours and (len(commits) > 1 or set(self.dest.files(name)) - {".gitattributes"}):
                 raise Failure(
                     f"{self.dest.url} holds, on {name}, what is not from {self.source.url}: '{commits[-1].title}'",
@@ -380,6 +387,12 @@ class Mirror:
                     EXIT_USAGE,
                 )
         return True
+
+    def holds(self, commits: Sequence[Any]) -> dict[str, str]:
+        """Commit of the source -> the commit there that has its id, as in a duplicate, or says that it came from it."""
+        same = {commit.commit_id: commit.commit_id for commit in commits}
+        came = {origin: commit.commit_id for commit in commits[::-1] if (origin := self.origin(commit, CAME_FROM))}
+        return same | came
 
     def origin(self, commit: Any, mark: str) -> str | None:
         """The source's commit that a commit there names after `mark`."""
@@ -463,20 +476,52 @@ class Mirror:
                 )
         return [CommitOperationAdd(path_in_repo=file.path, path_or_fileobj=self.work / file.path) for file in part]
 
-    def compare(self, wanted: dict[str, Any], there: dict[str, Any]) -> tuple[list, list]:
-        """`differing`, after what the two Hubs hash in different ways was read, and hashed in the other's way."""
+    def compare(self, wanted: dict[str, Any], there: dict[str, Any], revision: str = "") -> tuple[list, list]:
+        """`differing`, after what the two Hubs hash in different ways was read, and hashed in the other's way.
+
+        `wanted` are files of the source at `revision` (default: the newest).
+        """
         for file in differing(wanted, there, self.equal)[0]:
             other = there.get(file.path)
             if not other or other.size != file.size or bool(other.lfs) == bool(file.lfs):
                 continue
             with on_hub(f"reading {file.path} of {self.source.url}"):
                 path = self.source.api.hf_hub_download(
-                    **self.source.here, filename=file.path, revision=self.revision, local_dir=self.work
+                    **self.source.here, filename=file.path, revision=revision or self.revision, local_dir=self.work
                 )
             if hashes_of(Path(path), content_hash(other).partition(":")[0]) == content_hash(other):
                 self.equal.add((content_hash(file), content_hash(other)))
         shutil.rmtree(self.work, ignore_errors=True)
         return differing(wanted, there, self.equal)
+
+    def differences(self, wanted: dict[str, Any]) -> list[str]:
+        """What the branch there holds otherwise than `wanted`, in words; empty where it is the same."""
+        if not self.head:
+            return ["there is no such repository, or no such branch"]
+        there = self.dest.files(self.branch)
+        changed, gone = self.compare(wanted, there)
+        differences = [f"{file.path}: {'differs' if file.path in there else 'is missing'}" for file in changed]
+        return differences + [f"{path}: is only there" for path in gone]
+
+    def same_state(self, revision: str, there: str) -> bool:
+        """Whether a commit of the source and one there are the same, or hold the same files."""
+        if revision != there and (revision, there) not in self.proved:
+            log(f"comparing the files of {revision[:12]} with those of {there[:12]} there")
+            if self.compare(self.source.files(revision), self.dest.files(there), revision) != ([], []):
+                return False
+        self.proved.add((revision, there))
+        return True
+
+    def missing_commits(self, line: Sequence[Any]) -> list[str]:
+        """The commits of `line` whose state the history of the branch there does not hold, in words."""
+        commits = self.dest.commits(self.branch)
+        holds, at = self.holds(commits), commits[0].commit_id
+        missing = []
+        for commit in line:
+            at = holds.get(commit.commit_id, at)  # a commit that changes no file is not copied: the one before holds it
+            if not self.same_state(commit.commit_id, at):
+                missing.append(f"commit {commit.commit_id[:12]} '{commit.title}': is missing")
+        return missing
 
     def missing_tags(self) -> dict[str, str]:
         """Tag -> the commit there that it belongs on, of the tags that DEST lacks; those that it has stay."""
@@ -495,8 +540,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     given = parser(__doc__)
     given.add_argument("source", metavar="SOURCE", help="NAMESPACE/NAME to copy from")
     given.add_argument("dest", metavar="DEST", help="NAMESPACE/NAME to copy to, made where there is none")
-    given.add_argument("--type", choices=["model", "dataset", "space"], default="model")
-    given.add_argument("--revision", default="main", help="branch, tag or commit of SOURCE (default: main)")
+    given.add_argument("--type", choices=["model", "dataset", "space"], default="model", help="(default: model)")
+    given.add_argument("--revision", help="branch, tag or commit of SOURCE (default: main)")
     given.add_argument("--branch", help="branch of DEST (default: --revision where it is a branch, else main)")
     given.add_argument("--history", action="store_true", help="every commit and the tags on them, not the last alone")
     given.add_argument("--from-endpoint", metavar="URL", help="the Hub of SOURCE (default: HF_ENDPOINT)")
@@ -534,7 +579,7 @@ def main(argv: list[str]) -> int:
     dest = Side(constants.ENDPOINT, dest_token, options.type, options.dest)
     if source.url == dest.url:
         raise Failure("SOURCE and DEST are the same repository", "name another DEST", EXIT_USAGE)
-    info = source.info(options.revision)
+    info = source.info(options.revision or "main")
     if info is None:
         fix = "set HF_SOURCE_TOKEN if it is private" if source_token is False else "check the name, --type and token"
         raise Failure(f"there is no {options.type} {source.url}, or it may not be read", fix, EXIT_USAGE)
@@ -543,15 +588,17 @@ def main(argv: list[str]) -> int:
     mirror = Mirror(source, dest, info.sha, branch, options)
 
     wanted = source.files(info.sha)
+    if options.check:
+        exists = mirror.look([], overwrite=True)
+        history = check_history(options, mirror, exists) if options.history else None
+        return report(options, mirror, wanted, [], [], history)
     refused = sorted(filter(is_left_out, wanted))
     for path in refused:
         log(f"left out: {path}: the Hub's client uploads nothing below {' or '.join(sorted(CLIENT_REFUSES))}")
         del wanted[path]
-    exists = mirror.look(overwrite=options.overwrite or options.check)
-    if options.check:
-        return report(options, mirror, wanted, refused, [], exists)
-
-    line = source.commits(info.sha) if options.history else source.commits(info.sha)[-1:]
+    commits = source.commits(info.sha)
+    exists = mirror.look(commits, options.overwrite)
+    line = commits if options.history else commits[-1:]
     done = max((n for n, commit in enumerate(line, 1) if commit.commit_id in mirror.known), default=0)
     todo = line[done:] or line[-1:]  # the last once more costs nothing where it is there, and mends it where it is not
     changed, gone = mirror.compare(wanted, dest.files(branch) if mirror.head else {})
@@ -564,7 +611,7 @@ def main(argv: list[str]) -> int:
             dest.api.create_repo(
                 **dest.here, private=not options.public, space_sdk=getattr(info, "sdk", None), exist_ok=True
             )
-        mirror.look(overwrite=False)
+        mirror.look(commits, overwrite=False)
     if mirror.head is None:
         mirror.start_branch(line)
     there = dest.files(branch)
@@ -578,7 +625,10 @@ def main(argv: list[str]) -> int:
     for name, commit in tags.items():
         with on_hub(f"tagging {dest.url}"):
             dest.api.create_tag(**dest.here, tag=name, revision=commit, exist_ok=True)
-    return report(options, mirror, wanted, refused, sorted(tags), True)
+    others = sorted(set(branches) - {branch}) if options.history and not options.revision else []
+    if others:
+        log(f"not copied: the branches {', '.join(others)}; run it once more for each, with --revision NAME")
+    return report(options, mirror, wanted, refused, sorted(tags))
 
 
 def propose(options: argparse.Namespace, mirror: Mirror, exists: bool, commits: int, changed: list, gone: list) -> int:
@@ -596,31 +646,75 @@ def propose(options: argparse.Namespace, mirror: Mirror, exists: bool, commits: 
     return EXIT_UNCONFIRMED
 
 
+def check_history(options: argparse.Namespace, mirror: Mirror, exists: bool) -> dict[str, Any]:
+    """Holds every branch, commit and tag of the source against the copy; with --revision, that line and its tags."""
+    source, dest = mirror.source, mirror.dest
+    refs, there = source.refs(), {tag.name: tag.target_commit for tag in dest.refs().tags} if exists else {}
+    lines = {mirror.branch: mirror.revision}
+    if not (options.revision or options.branch):
+        lines = {ref.name: ref.target_commit for ref in refs.branches}
+    differences: list[str] = []
+    commits: set[str] = set()
+    for branch, head in lines.items():
+        line, part = source.commits(head), Mirror(source, dest, head, branch, options)
+        part.equal, part.proved = mirror.equal, mirror.proved
+        part.look([], overwrite=True)
+        words = part.differences(source.files(head)) if branch != mirror.branch else []  # that one `report` compares
+        words += part.missing_commits(line) if part.head else []
+        differences += [f"branch {branch}: {word}" for word in words]
+        commits |= {commit.commit_id for commit in line}
+    tags = {tag.name: tag.target_commit for tag in refs.tags if not options.revision or tag.target_commit in commits}
+    for name, commit in tags.items():
+        if name not in there:
+            differences.append(f"tag {name}: is missing")
+        elif not mirror.same_state(commit, there[name]):
+            differences.append(f"tag {name}: is on another state")
+    same = sum(commit == other for commit, other in mirror.proved if commit in commits)
+    return {
+        "branches": sorted(lines), "tags": sorted(tags), "commits": len(commits), "same_ids": same,
+        "differences": differences,
+    }  # fmt: skip
+
+
 def report(
-    options: argparse.Namespace, mirror: Mirror, wanted: dict, refused: list[str], tags: list[str], exists: bool
-) -> int:
+    options: argparse.Namespace, mirror: Mirror, wanted: dict, refused: list[str], tags: list[str],
+    history: dict[str, Any] | None = None,
+) -> int:  # fmt: skip
     """Holds the copy against the source, file by file and by hash, and says so: 0 the same, 1 not."""
-    differences = [] if exists and mirror.head else ["there is no such repository, or no such branch"]
-    if not differences:
-        there = mirror.dest.files(mirror.branch)
-        changed, gone = mirror.compare(wanted, there)
-        differences = [f"{file.path}: {'differs' if file.path in there else 'is missing'}" for file in changed]
-        differences += [f"{path}: is only there" for path in gone]
+    differences = mirror.differences(wanted)
+    if history:
+        differences += history.pop("differences")
     same = not differences and not refused
     if options.json:
         emit({
             **mirror.facts(), "commits": mirror.commits, "files": mirror.copied, "bytes": mirror.bytes, "tags": tags,
-            "verified_files": len(wanted) if same else 0, "left_out": refused, "differences": differences, "done": same,
+            "verified_files": len(wanted) if same else 0, "verified_history": history if same else None,
+            "left_out": refused, "differences": differences, "done": same,
         })  # fmt: skip
+        return EXIT_OK if same else EXIT_NO
+    for words in differences[:20]:
+        say(words)
+    if len(differences) > 20:
+        say(f"and {len(differences) - 20} more")
+    if not same:
+        whole = " with its history" if history else ""
+        say(f"{mirror.dest.url} does not hold {mirror.name_of(mirror.revision)}{whole}")
+        if options.check:
+            log("  fix: without --check it brings what is missing, one branch a run (--revision NAME)")
+        return EXIT_NO
+    line = f"{mirror.dest.url} holds the {len(wanted)} files of {mirror.name_of(mirror.revision)}, by hash"
+    if history:
+        branches, tags = (", ".join(history[kind]) or "none" for kind in ("branches", "tags"))
+        line += (
+            f", and the history: branches: {branches}; tags: {tags}; {history['commits']} commits, "
+            f"{history['same_ids']} by the same id, {history['commits'] - history['same_ids']} by the same files"
+        )
+    elif options.check:
+        line += "; of older commits and of tags this says nothing (--history)"
     else:
-        for words in differences[:20]:
-            say(words)
-        say(
-            f"{mirror.dest.url} holds the {len(wanted)} files of {mirror.name_of(mirror.revision)}, by hash; "
-            f"{mirror.copied} files, {mirror.bytes / 1e6:.1f} MB copied now in {mirror.commits} commit(s)"
-            if same else f"{mirror.dest.url} does not hold {mirror.name_of(mirror.revision)}"
-        )  # fmt: skip
-    return EXIT_OK if same else EXIT_NO
+        line += f"; {mirror.copied} files, {mirror.bytes / 1e6:.1f} MB copied now in {mirror.commits} commit(s)"
+    say(line)
+    return EXIT_OK
 
 
 if __name__ == "__main__":
