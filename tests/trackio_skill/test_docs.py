@@ -97,7 +97,7 @@ def test_every_command_of_hf_exists_with_its_options() -> None:
     seen = 0
     for document, command in commands("hf"):
         words = shlex.split(command)[1:]
-        named = [word for word in words[:2] if re.fullmatch(r"[a-z-]+", word)]
+        named = [word for word in words[:3] if re.fullmatch(r"[a-z-]+", word)]
         help_text = CliRunner().invoke(app, [*named, "--help"])
         assert help_text.exit_code == 0, f"{document}: `{command}`: {help_text.output[-300:]}"
         unknown = set(OPTION.findall(command)) - set(OPTION.findall(help_text.output))

@@ -27,7 +27,7 @@ def test_a_private_live_dashboard_is_made_answers_and_is_brought_up_to_date(desk
     assert "trackio/sweep.db" in bucket_files(desk, f"{space}-bucket")
     stranger = desk.hub.api(desk.hub.add_token("stranger"))
     assert not stranger.repo_exists(space, repo_type="space")
-    assert desk.sql("sweep", "SELECT value FROM project_metadata WHERE key = 'space_id'") == [(space,)]
+    assert desk.sql("sweep", "SELECT * FROM project_metadata") == [], "your database stays as it was"
 
     watched = desk.json("alert_rules.py", "--space", space, "--run", "wild", code=1)
     assert [alert["rule"] for alert in watched["alerts"]] == ["not-finite"]
@@ -38,7 +38,7 @@ def test_a_private_live_dashboard_is_made_answers_and_is_brought_up_to_date(desk
     desk.python("import trackio; trackio.init(project='sweep', name='late', embed=False); trackio.log({'x': 1.0}); "
                 "trackio.finish()")  # fmt: skip
     again = desk.json("sync_space.py", "--space", space, "--yes")
-    assert again["answers"] is None and not again["new"] and not again["stores_token"]
+    assert again["answers"] is None and not again["awaited"] and not again["new"] and not again["stores_token"]
     runs = desk.json("read_runs.py", "runs", "--space", space)["runs"]
     assert [run["name"] for run in runs] == ["base", "base", "wild", "late"]
 
@@ -84,6 +84,10 @@ def test_without_yes_nothing_leaves_this_machine_and_the_plan_says_what_would(de
     assert list(desk.api.list_buckets()) == []
     said = desk.script("sync_space.py", "--space", "metrics", "--public").stderr
     assert "ANYONE can read" in said and "secret HF_TOKEN" in said and "--yes" in said
+    assert "lr, output_dir, peft" in said and "base (" in said and "wild (" in said and "3 runs" in said
+    mine = desk.script("sync_space.py", "--space", "metrics").stderr
+    assert f"only you ({desk.user}) can read" in mine
+    assert "error" not in mine and mine.rstrip().endswith("the same with --yes"), "it waits, and has not failed"
 
 
 def test_tokens_never_leave_with_the_metrics(desk: Desk) -> None:
@@ -129,6 +133,8 @@ def test_a_space_that_was_half_made_is_completed(desk: Desk) -> None:
     space = f"{desk.user}/half"
     desk.json("sync_space.py", "--space", "half", "--yes")
     desk.api.delete_space_volumes(space)  # it gets its bucket last
+    unseen = desk.script("sync_space.py", "--space", "half", "--yes", "--wait", "0")
+    assert unseen.returncode == 0 and "its build was not awaited" in unseen.stdout
     again = desk.json("sync_space.py", "--space", "half", "--yes")
     assert again["private"] and [v.source for v in desk.api.get_space_runtime(space).volumes or []] == [again["bucket"]]
 

@@ -145,7 +145,8 @@ def run(main: Callable[[list[str]], int]) -> int:
     try:
         return main(sys.argv[1:])
     except Failure as failure:
-        log(f"error: {failure}")
+        waits = failure.code == EXIT_UNCONFIRMED  # for the user's word: the usual way, and no error
+        log(f"{failure.problem}; {failure.fix}" if waits else f"error: {failure}")
         return failure.code
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), RESULT.fileno())

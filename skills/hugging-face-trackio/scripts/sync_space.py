@@ -14,11 +14,12 @@ Live (the default): a Space that runs trackio, and a bucket with the project's d
 browser of whoever looks, so --static needs --public beside it.
 
 Without --yes the plan is printed and nothing leaves this machine (exit 4): which runs and config keys go, where to,
-who can read them. What goes is a copy: empty dicts and tokens are taken out of its configs, and your database stays
-as it is. Runs that others put there are overwritten only with --replace. Run it again to bring it up to date.
+who can read them. What goes is a copy: empty dicts and tokens are taken out of its configs, and nothing is written to
+your database. Runs that others put there are overwritten only with --replace. Run it again to bring it up to date.
+A new live Space builds for minutes; --wait 0 ends without looking whether it has (`answers` is null in --json).
 
 examples:
-  python scripts/sync_space.py --project sweep --space sweep-metrics
+  python scripts/sync_space.py --project sweep --space sweep-metrics --wait 0
   python scripts/sync_space.py --project sweep --space me/sweep-page --static --public --yes --json
 """
 
@@ -144,7 +145,8 @@ def run(main: Callable[[list[str]], int]) -> int:
     try:
         return main(sys.argv[1:])
     except Failure as failure:
-        log(f"error: {failure}")
+        waits = failure.code == EXIT_UNCONFIRMED  # for the user's word: the usual way, and no error
+        log(f"{failure.problem}; {failure.fix}" if waits else f"error: {failure}")
         return failure.code
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), RESULT.fileno())
@@ -599,14 +601,6 @@ def answers(space: str, project: str, runs: list[dict], seconds: float) -> str |
         time.sleep(min(5.0, max(0.5, seconds / 20)))
 
 
-def remember(database: Path, space: str) -> None:
-    """Notes the Space in the local database, as trackio does, so that `trackio status` knows of it."""
-    with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS project_metadata (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-        connection.execute("INSERT OR REPLACE INTO project_metadata VALUES ('space_id', ?)", (space,))
-        connection.commit()
-
-
 def arguments(argv: list[str]) -> argparse.Namespace:
     top = parser(__doc__ or "")
     top.add_argument("--project", metavar="NAME", help="not needed where there is only one")
@@ -617,8 +611,10 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     top.add_argument("--static", action="store_true", help="a page without a server; public only")
     top.add_argument("--replace", action="store_true", help="overwrite runs that are there and not here")
     top.add_argument(
-        "--wait", type=float, metavar="SECONDS", help="for the live dashboard (default: 300; 0 where Spaces do not run)"
-    )
+        "--wait", type=float, metavar="SECONDS",
+        help="until the live dashboard shows the runs (default: 300); 0 does not wait, and is the default at an "
+        "HF_ENDPOINT other than huggingface.co, since trackio asks at hf.space",
+    )  # fmt: skip
     top.add_argument("--yes", action="store_true", help="publish")
     top.add_argument("--json", action="store_true", help="one JSON document on standard output")
     args = top.parse_args(argv)
@@ -648,7 +644,7 @@ def main(argv: list[str]) -> int:
         )  # fmt: skip
     api, who = sign_in()
     space = full_id(who, args.space)
-    if args.wait is None:  # trackio asks at hf.space, whatever HF_ENDPOINT says
+    if args.wait is None:
         args.wait = 300.0 if api.endpoint.endswith("huggingface.co") else 0.0
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
@@ -667,6 +663,7 @@ def main(argv: list[str]) -> int:
             "config_keys": keys, "left_out": fixed, "rows_with_tokens": exposed,
             "paths": sorted({key for run in here for key in paths_in(run["config"])}),
             "stores_token": not args.static and not there["whole"],
+            "readers": "anyone" if args.public else readers(who, space),
         }  # fmt: skip
         tell(plan)
         if not args.yes:
@@ -694,16 +691,19 @@ def main(argv: list[str]) -> int:
             raise Failure(
                 f"published, but the Hub shows {seen} and lacks {lacking}", "look at both before you share them"
             )
-        remember(database, space)
         why = None if args.static or not args.wait else answers(space, project, here, args.wait)
     found = {
         "published": True, **plan, **seen, "url": f"{api.endpoint}/spaces/{space}",
         "answers": None if args.static or not args.wait else why is None,
+        "awaited": not args.static and args.wait > 0,
     }  # fmt: skip
     if args.json:
         emit(found)
     else:
-        say(f"{found['url']}: {len(here)} runs, {'private' if private else 'public'}; data in {there['bucket']}")
+        seen_by = f"{counted(len(here), 'run')}, {'private' if private else 'public'}; data in {there['bucket']}"
+        say(f"published at {found['url']}: {seen_by}")
+        if not args.static and not args.wait:
+            say("its build was not awaited: a new Space takes minutes until it shows anything")
     if why:
         raise Failure(
             f"the data is in {there['bucket']}, but the dashboard does not answer: {why}",
@@ -712,22 +712,38 @@ def main(argv: list[str]) -> int:
     return EXIT_OK
 
 
+def readers(who: dict, space: str) -> str:
+    """Who can read a private Space in this namespace."""
+    namespace = space.partition("/")[0]
+    return f"only you ({namespace})" if namespace == who["name"] else f"only members of {namespace}"
+
+
+def counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
 def tell(plan: dict) -> None:
     """The plan, for the person who decides."""
-    who = "only its owners can read" if plan["private"] else "ANYONE can read"
-    rows = sum(run["rows"] for run in plan["runs"])
-    log(f"{plan['project']}: {len(plan['runs'])} runs, {rows} rows, {plan['files']} files of media")
+    runs, keys = plan["runs"], plan["config_keys"]
+    log(f"{plan['project']}: {counted(len(runs), 'run')}, {counted(sum(run['rows'] for run in runs), 'row')}, "
+        f"{counted(plan['files'], 'file')} of media")  # fmt: skip
+    for run in runs:
+        log(f"  {run['name']} ({run['id'][:8]}): {counted(run['rows'], 'row')}")
     space = f"{'new ' if plan['new'] else ''}{plan['sdk']} Space {plan['space']}"
-    log(f"to the {space} and the bucket {plan['bucket']}: {who}")
-    log(f"with the configs of the runs ({len(plan['config_keys'])} keys) and the name of the user who ran them")
+    log(f"to the {space} and the bucket {plan['bucket']}: "
+        f"{plan['readers'] if plan['private'] else 'ANYONE'} can read")  # fmt: skip
+    log(f"with {counted(len(keys), 'key')} of the runs' configs: {', '.join(keys) or 'none'}; "
+        "and the name of the user who ran them")  # fmt: skip
     if plan["paths"]:
         log(f"  paths of this machine in: {', '.join(plan['paths'])}")
     for change in plan["left_out"]:
         log(f"  not in the copy: {change}")
     if plan["rows_with_tokens"]:
-        log(f"  warning: {plan['rows_with_tokens']} rows hold what looks like a token")
+        log(f"  warning: {counted(plan['rows_with_tokens'], 'row')} with what looks like a token")
     if plan["stores_token"]:
-        log("trackio stores this token in the Space as its secret HF_TOKEN: use one that may write there and no more")
+        log("trackio stores this token in the Space as its secret HF_TOKEN; afterwards take it out, or put another in:")
+        log(f"  hf spaces secrets delete {plan['space']} HF_TOKEN --yes")
+        log(f"  hf spaces secrets add {plan['space']} --secrets-file FILE    (FILE has the line HF_TOKEN=...)")
 
 
 if __name__ == "__main__":

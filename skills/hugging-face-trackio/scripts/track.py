@@ -139,7 +139,8 @@ def run(main: Callable[[list[str]], int]) -> int:
     try:
         return main(sys.argv[1:])
     except Failure as failure:
-        log(f"error: {failure}")
+        waits = failure.code == EXIT_UNCONFIRMED  # for the user's word: the usual way, and no error
+        log(f"{failure.problem}; {failure.fix}" if waits else f"error: {failure}")
         return failure.code
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), RESULT.fileno())
@@ -300,7 +301,9 @@ def live(args: argparse.Namespace) -> dict:
             f"{space} is {now}, and {wanted} was asked for: trackio ignores the wish for a Space that exists",
             f"`hf repos settings {space} --repo-type space --{wanted}`, or name another", EXIT_USAGE,
         )  # fmt: skip
-    seen = "anyone can read its metrics and config" if args.public else "only its owners can read it"
+    namespace = space.partition("/")[0]
+    alone = f"only you ({namespace})" if namespace == who["name"] else f"only members of {namespace}"
+    seen = "anyone can read its metrics and config" if args.public else f"{alone} can read it"
     card = f"{'logs to' if info else 'makes'} the Space {space} and the bucket {space}-bucket: {seen}.\n"
     card += "trackio stores this token in the Space as its secret HF_TOKEN: use one that may write there and no more."
     log(card)
