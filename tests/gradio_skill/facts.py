@@ -181,6 +181,8 @@ def blocks_of_references() -> dict[str, str]:
 
 if __name__ == "__main__":
     facts = of_the_server() | {"gone": {name: outcome(attempt) for name, attempt in GONE.items()}}
+    google = gr.themes.Soft(font=[gr.themes.GoogleFont("Inter")])
+    facts["fonts from elsewhere"] = [theme._stylesheets for theme in (gr.themes.Soft(), google)]
     facts["blocks"] = blocks_of_references()
     script = runpy.run_path(str(REFERENCES.parent / "scripts/component_reference.py"))
     facts["reference"] = {"Chatbox": outcome(lambda: script["find"]("Chatbox"))}

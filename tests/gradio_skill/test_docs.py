@@ -44,6 +44,8 @@ def test_events_and_state_behave_as_said(facts: Any) -> None:
     assert facts["a lambda"] == "'x'"
     assert facts["state"] == ["'1'", "'2'", "'1'"]
     assert facts["a cancelled function"] == ["slow"]
+    ours, google = facts["fonts from elsewhere"]
+    assert ours == [] and "fonts.googleapis.com" in google[0]
     assert facts["three naps of half a second"] > 1.4
 
 
