@@ -133,8 +133,8 @@ def test_a_split_shares_no_prompt_and_no_near_duplicate_and_is_the_same_each_tim
     options = ("--test-fraction", "0.2", "--validation-fraction", "0.1")
     report = desk.json(SCRIPT, "rows.jsonl", *options)
     assert report["shared"] == {"texts": 0, "prompts": 0, "near": 0} and report["rows_out"] == 350
-    assert all(entry["rows"] for entry in report["splits"].values())
-    assert 30 < report["splits"]["test"]["rows"] < 110
+    assert abs(report["splits"]["test"]["rows"] - 70) <= 1 and abs(report["splits"]["validation"]["rows"] - 35) <= 1
+    assert report["split_by"] == "share" and report["siblings"]["alike"] == 0
     sides = {}
     for split in report["splits"]:
         for row in kept(desk, split=split):
@@ -144,6 +144,61 @@ def test_a_split_shares_no_prompt_and_no_near_duplicate_and_is_the_same_each_tim
     desk.json(SCRIPT, "rows.jsonl", *options, "--seed", "1", "--out", "third")
     files = lambda out: {p.name: p.read_bytes() for p in sorted((desk.folder / out).iterdir())}  # noqa: E731
     assert files("clean") == files("second") and files("clean") != files("third")
+
+
+NAMES, THINGS = ("Tom", "Anna", "Lee", "Maria"), ("apples", "pencils", "books", "coins")
+
+
+def sums(count: int) -> list[dict[str, str]]:
+    """Rows of one template, as many of a school's exercises are."""
+    rng = random.Random(5)
+    made = []
+    for number in range(count):
+        who, what, more = rng.choice(NAMES), rng.choice(THINGS), rng.randrange(2, 90)
+        text = f"{who} has {number} {what} and buys {more} more at the market. How many are there now in total?"
+        made.append({"question": text, "answer": str(number + more)})
+    return made
+
+
+def test_a_small_file_is_split_as_asked_into_the_named_files_and_rows_of_one_template_are_told(desk: Desk) -> None:
+    desk.write("sums.jsonl", sums(100))
+    named = ("--train-out", "clean_train.jsonl", "--test-out", "clean_test.jsonl", "--split-key", "prompt")
+    call = ("sums.jsonl", "--test-fraction", "0.1", *named)
+    said = desk.script(SCRIPT, *call)
+    assert said.returncode == 0 and "test: 10 rows (10.0%) in clean_test.jsonl" in said.stdout
+    assert "10 of 10 held-out rows share about 60% or more of their words with a row of train" in said.stdout
+    read = lambda name: [json.loads(line) for line in (desk.folder / name).read_text().splitlines()]  # noqa: E731
+    train, test = read("clean_train.jsonl"), read("clean_test.jsonl")
+    assert len(train) == 90 and sorted(map(str, train + test)) == sorted(map(str, sums(100)))
+    report = desk.json(SCRIPT, *call)
+    assert report["splits"]["test"] == {"file": "../clean_test.jsonl", "rows": 10, "share": 0.1}
+    found = report["siblings"]
+    places = [int(place.rpartition(":")[2]) - 1 for place in found["pair"]]
+    likest = [set(f"{row['question']} {row['answer']}".lower().split()) for row in (test[places[0]], train[places[1]])]
+    assert abs(found["likeness"] - len(likest[0] & likest[1]) / len(likest[0] | likest[1])) < 0.15
+    desk.write("digits.jsonl", [{"question": f"What is {n} plus {7 * n}?", "answer": str(8 * n)} for n in range(50)])
+    whole = desk.script(SCRIPT, "digits.jsonl", "--test-fraction", "0.1", "--out", "whole")
+    assert whole.returncode == 1 and "not the 10.0% that was asked" in whole.stdout, "a group is never cut"
+    assert "--split-key prompt" in whole.stdout
+    other = desk.script(SCRIPT, "sums.jsonl", "--train-out", "sums.jsonl", "--out", "other")
+    assert other.returncode == 2 and "--train-out sums.jsonl exists" in other.stderr
+    assert len(read("sums.jsonl")) == 100
+
+
+def test_a_split_by_hash_moves_no_old_row_and_one_by_share_may(desk: Desk) -> None:
+    rows = [{"text": text} for text in sentences(300, seed=7)]
+    desk.write("few.jsonl", rows[:150])
+    desk.write("more.jsonl", rows)
+
+    def test_rows(name: str, *options: str) -> set[str]:
+        split = ("--test-fraction", "0.2", "--leak-check", "exact", *options, "--out", name + "".join(options))
+        assert desk.json(SCRIPT, f"{name}.jsonl", *split)["siblings"] is None
+        return {row["text"] for row in kept(desk, split[-1], "test")}
+
+    old = {row["text"] for row in rows[:150]}
+    few, more = test_rows("few", "--split-by", "hash"), test_rows("more", "--split-by", "hash")
+    assert few and few == more & old and len(few) != 30
+    assert len(test_rows("few")) == 30 and len(test_rows("more")) == 60
 
 
 def test_rows_of_the_hub_and_columns_of_every_type_come_through(desk: Desk) -> None:
@@ -175,6 +230,8 @@ def test_rows_of_the_hub_and_columns_of_every_type_come_through(desk: Desk) -> N
         ("r.jsonl", b'{"text": "x"}\n', ("--redact", "names"), "names is not one of"),
         ("r.jsonl", b'{"text": "x"}\n', ("--against", "none.jsonl"), "no file or folder"),
         ("r.parquet", b"PAR1", (), "not Parquet"),
+        ("r.jsonl", b'{"text": "x"}\n', ("--train-out", "train.csv"), "name a .jsonl or a .parquet file"),
+        ("r.jsonl", b'{"text": "x"}\n', ("--test-out", "test.jsonl"), "--test-out needs --test-fraction"),
     ],
 )
 def test_what_cannot_be_cleaned_is_said_with_the_way_out(

@@ -15,9 +15,13 @@ SOURCE is a file, a folder, a Hub dataset or an hf:// pattern. Writes the rows t
 with its line and reason to removed.jsonl, and the figures to clean-report.json. Exact duplicates are removed unless
 --keep-duplicates; all else is done where its option says so. The same input and seed give the same bytes.
 
+A split keeps rows of one prompt together and takes prompts in the order of their hashes: until the share is met
+(--split-by share, the rule under 2,000 rows; rows added later may move old ones), or those whose hash is below the
+share (--split-by hash: added rows move no old one, and small files come out far from the share).
+
 examples:
   python scripts/clean_dataset.py rows.jsonl --near 0.8 --min-chars 20 --language en --redact all
-  python scripts/clean_dataset.py me/chats --against gsm8k-test.jsonl --test-fraction 0.1 --out clean
+  python scripts/clean_dataset.py me/chats --against exam.jsonl --test-fraction 0.1 --test-out test.jsonl
 """
 
 # region skillpack:script
@@ -25,6 +29,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -124,6 +129,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -811,10 +821,14 @@ def group_of(row: dict, exact: bool = False) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def draw_of(group: str, seed: int) -> float:
+    """A number from 0 to 1 that the hash of a group draws for it, whatever other groups there are."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big") / 2**64
+
+
 def is_held_out(group: str, fraction: float, seed: int) -> bool:
     """Whether a group belongs to the held-out part: by its hash, so that added rows move no old one."""
-    draw = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big")
-    return draw / 2**64 < fraction
+    return draw_of(group, seed) < fraction
 
 
 def held_out(row: dict, split: dict) -> bool:
@@ -841,6 +855,9 @@ PERMUTATIONS = 128
 BANDS = {4: 0.42, 8: 0.71, 16: 0.88}  # values in a band -> likeness at which two rows meet in one, (b)^(-1/rows)
 SHINGLE = 5  # words
 NEAR, JOINED = 0.8, 0.7  # likeness that counts as a leak; a split joins from less, since likeness is an estimate
+SMALL = 2_000  # rows under which a split is by share: of 100 rows, hashes below 0.1 are 3 as soon as 17
+OFF = 0.2  # the part of the share by which a split may miss it
+ALIKE, LOOKED_AT = 0.6, 500  # share of words that makes rows siblings; held-out rows that are compared
 SHORTEST_ITEM = 6  # words of an evaluation item that can be told from chance
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f\uac00-\ud7af]")
 
@@ -965,10 +982,12 @@ def redacted(value, replace):
 
 
 class NearIndex:
-    """The rows kept so far, found by likeness of their sets of five-word shingles (MinHash, estimated Jaccard)."""
+    """The rows kept so far, found by likeness of their sets of `parts` (MinHash, estimated Jaccard)."""
 
-    def __init__(self, threshold: float, seed: int) -> None:
+    def __init__(self, threshold: float, seed: int, parts: Callable[[str], list] = shingles) -> None:
         import rensa
+
+        self.parts = parts
 
         depth = max((rows for rows, meets in BANDS.items() if meets <= threshold - 0.05), default=min(BANDS))
         self.make = lambda: rensa.RMinHash(num_perm=PERMUTATIONS, seed=seed)
@@ -977,17 +996,23 @@ class NearIndex:
 
     def likest(self, text: str, number: int, add_anyway: bool = False) -> tuple:
         """(row, likeness) of the likest row known, or (None, 0.0); a row unlike all others becomes known."""
-        own = self.make()
-        own.update(shingles(text))
-        found, best = None, 0.0
-        for other in sorted(self.index.query(own)):
-            likeness = own.jaccard(self.hashes[other])
-            if likeness >= self.threshold and likeness > best:
-                found, best = other, likeness
+        own = self.minhash(text)
+        found, best = max(self.all_like(text, own), key=lambda pair: pair[1], default=(None, 0.0))
         if found is None or add_anyway:
             self.index.insert(number, own)
             self.hashes[number] = own
         return found, best
+
+    def minhash(self, text: str) -> Any:
+        own = self.make()
+        own.update(self.parts(text) or [""])
+        return own
+
+    def all_like(self, text: str, own: Any = None) -> list:
+        """[(row, likeness)] of the known rows that are as like as the threshold, in their order."""
+        own = own or self.minhash(text)
+        pairs = [(other, own.jaccard(self.hashes[other])) for other in sorted(self.index.query(own))]
+        return [(other, likeness) for other, likeness in pairs if likeness >= self.threshold]
 
 
 # Evaluation sets.
@@ -1123,6 +1148,7 @@ class Cleaner:
         self.near = NearIndex(args.near or JOINED, args.seed) if args.near or self.near_joins() else None
         self.groups: list = []
         self.same: dict = {}
+        self.split_by = args.split_by
 
     def near_joins(self) -> bool:
         return self.splitting and self.args.leak_check == "near"
@@ -1188,12 +1214,39 @@ class Cleaner:
             if one != other:
                 parent[other] = one
         args, sides = self.args, self.decisions.side
-        rest = args.validation_fraction / (1 - args.test_fraction)
-        for number, group in enumerate(self.groups):
-            if sides[number] >= 0:
-                group = root(group)
-                test = is_held_out(group, args.test_fraction, args.seed)
-                sides[number] = 2 if test else 1 if is_held_out(group, rest, args.seed + 1) else 0
+        kept = {number: root(group) for number, group in enumerate(self.groups) if sides[number] >= 0}
+        sizes = Counter(kept.values())
+        wanted = {1: args.validation_fraction, 2: args.test_fraction}
+        chosen = by_hash(sizes, wanted, args.seed)
+        if self.split_by is None:
+            got: Counter = Counter()
+            for group, side in chosen.items():
+                got[side] += sizes[group]
+            missed = any(abs(got[side] - share * len(kept)) > OFF * share * len(kept) for side, share in wanted.items())
+            self.split_by = "share" if len(kept) < SMALL or missed else "hash"
+        if self.split_by == "share":
+            chosen = by_share(sizes, wanted, args.seed)
+        for number, group in kept.items():
+            sides[number] = chosen.get(group, 0)
+
+
+def by_hash(sizes: Counter, wanted: dict, seed: int) -> dict:
+    """{group: side} of the held-out groups: those whose hash is below the share, as in the trainer's own split."""
+    rest = wanted[1] / (1 - wanted[2])
+    test = {group: 2 for group in sizes if is_held_out(group, wanted[2], seed)}
+    return {group: 1 for group in sizes if is_held_out(group, rest, seed + 1)} | test
+
+
+def by_share(sizes: Counter, wanted: dict, seed: int) -> dict:
+    """{group: side}: in the order of the same hashes, each group that brings a side nearer its share of the rows."""
+    chosen: dict = {}
+    for side in (2, 1):
+        lacks = wanted[side] * sizes.total()
+        for group in sorted(sizes.keys() - chosen.keys(), key=lambda group: (draw_of(group, seed + 2 - side), group)):
+            if sizes[group] < 2 * lacks:
+                chosen[group] = side
+                lacks -= sizes[group]
+    return chosen
 
 
 def prompt_group(row: dict, text: str, exact: bool) -> str:
@@ -1300,7 +1353,7 @@ def second_pass(args, files: list, schema, cleaner: Cleaner) -> dict:
     import pyarrow as pa
 
     sides = [0, *([1] if args.validation_fraction else []), *([2] if args.test_fraction else [])]
-    outputs = {side: Output(args.out / f"{OUTPUTS[side]}.{args.format}", schema) for side in sides}
+    outputs = {side: Output(output_path(args, OUTPUTS[side]), schema) for side in sides}
     start = 0
     for path in files:
         for table in tables(path, schema, args.max_row_bytes):
@@ -1314,7 +1367,18 @@ def second_pass(args, files: list, schema, cleaner: Cleaner) -> dict:
                     output.write(table if all(mask) else table.filter(pa.array(mask)))
     for output in outputs.values():
         output.close()
-    return {OUTPUTS[side]: {"file": output.path.name, "rows": output.rows} for side, output in outputs.items()}
+    kept = max(1, sum(output.rows for output in outputs.values()))
+    return {
+        OUTPUTS[side]: {
+            "file": Path(os.path.relpath(output.path, args.out)).as_posix(),
+            "rows": output.rows, "share": round(output.rows / kept, 4),
+        }
+        for side, output in outputs.items()
+    }  # fmt: skip
+
+
+def output_path(args, split: str) -> Path:
+    return vars(args)[f"{split}_out"] or args.out / f"{split}.{args.format}"
 
 
 def redact_table(table, schema, replace):
@@ -1345,6 +1409,34 @@ def leak_check(args, splits: dict, names: list) -> dict:
     return shared
 
 
+def siblings(args, splits: dict, names: list) -> dict:
+    """How many held-out rows have one in train that shares most of its words, and the two that are likest.
+
+    Shingles of five words miss two short rows of one template, which differ in a name or a number; words do not.
+    Up to LOOKED_AT held-out rows are compared, spread evenly over all.
+    """
+
+    def texts(split: str) -> Iterator[tuple]:
+        path = args.out / splits[split]["file"]
+        for line, row, _ in read_rows(str(path), 1 << 40):
+            yield f"{path.name}:{line}", row_text([row.get(name) for name in names])
+
+    held = [each for split in splits if split != "train" for each in texts(split)]
+    held = held[:: -(-len(held) // LOOKED_AT)] if held else []
+    index = NearIndex(ALIKE, args.seed, words_of)
+    for number, (_, text) in enumerate(held):
+        index.likest(text, number, add_anyway=True)
+    found: dict = {}
+    for place, text in texts("train"):
+        for number, likeness in index.all_like(text):
+            found[number] = max(found.get(number, (0.0, "")), (likeness, place))
+    likeness, place, number = max(((*best, number) for number, best in found.items()), default=(None, None, None))
+    return {
+        "looked_at": len(held), "alike": len(found), "likeness": likeness and round(likeness, 2),
+        "pair": [held[number][0], place] if found else None,
+    }  # fmt: skip
+
+
 def arguments(argv: list) -> argparse.Namespace:
     options = parser(__doc__)
     options.add_argument("source", help="file, folder, Hub dataset or hf:// pattern")
@@ -1352,8 +1444,17 @@ def arguments(argv: list) -> argparse.Namespace:
     options.add_argument("--split", help="of a Hub dataset (default: train)")
     options.add_argument("--revision", help="of a Hub dataset")
     options.add_argument("--out", type=Path, default=Path("clean"), help="folder (default: %(default)s)")
-    options.add_argument("--format", choices=["parquet", "jsonl"], default="parquet")
-    options.add_argument("--text", action="append", metavar="COLUMN", help="columns to compare; may be given again")
+    options.add_argument("--format", choices=["parquet", "jsonl"], default="parquet", help="default: %(default)s")
+    for split in OUTPUTS:
+        name = f"{split}.parquet in --out"
+        options.add_argument(f"--{split}-out", type=Path, metavar="FILE", help=f".jsonl or .parquet (default: {name})")
+    options.add_argument(
+        "--text",
+        action="append",
+        metavar="COLUMN",
+        help="column to compare; may be given again (default: those there are of "
+        f"{', '.join(TEXT_COLUMNS)}; where there is none of these, all that hold text)",
+    )
     options.add_argument("--keep-duplicates", action="store_true", help="leave exact duplicates in")
     options.add_argument("--near", type=float, metavar="LIKENESS", help="remove near duplicates from this on, e.g. 0.8")
     options.add_argument("--min-chars", type=int, default=0)
@@ -1363,9 +1464,20 @@ def arguments(argv: list) -> argparse.Namespace:
     options.add_argument("--against", action="append", metavar="SOURCE", help="rows of an evaluation; remove overlaps")
     options.add_argument("--ngram", type=int, default=13, help="words that count as an overlap (default %(default)s)")
     options.add_argument("--redact", metavar="KINDS", help=f"all, or some of {','.join(PERSONAL)}")
-    options.add_argument("--test-fraction", type=float, default=0.0)
-    options.add_argument("--validation-fraction", type=float, default=0.0)
-    options.add_argument("--split-key", choices=["group", "prompt"], default="group", help="prompt: digits matter")
+    options.add_argument("--test-fraction", type=float, default=0.0, help="of the rows kept, e.g. 0.1")
+    options.add_argument("--validation-fraction", type=float, default=0.0, help="of the rows kept, e.g. 0.1")
+    options.add_argument(
+        "--split-key",
+        choices=["group", "prompt"],
+        default="group",
+        help="what stays together: prompts that differ in digits, case and punctuation at most (group, the default), "
+        "or equal ones alone (prompt: for sums and other rows whose digits are the content)",
+    )
+    options.add_argument(
+        "--split-by",
+        choices=["share", "hash"],
+        help="as described above (default: share under 2,000 rows, and where hash misses the share by over a fifth)",
+    )
     options.add_argument("--leak-check", choices=["near", "exact"], default="near", help="exact is faster")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--max-row-mb", type=float, default=MAX_ROW_BYTES / 1e6, help="default: %(default)g")
@@ -1382,18 +1494,45 @@ def arguments(argv: list) -> argparse.Namespace:
         if unknown := set(args.redact) - set(PERSONAL):
             options.error(f"--redact: {', '.join(sorted(unknown))} is not one of {', '.join(PERSONAL)}")
     args.max_row_bytes = int(args.max_row_mb * 1e6)
+    named = {split: path for split in OUTPUTS if (path := vars(args)[f"{split}_out"])}
+    for split, path in named.items():
+        if path.suffix not in (".jsonl", ".parquet"):
+            options.error(f"--{split}-out {path}: name a .jsonl or a .parquet file")
+        if split != "train" and not vars(args)[f"{split}_fraction"]:
+            options.error(f"--{split}-out needs --{split}-fraction")
+    if len({path.resolve() for path in named.values()}) < len(named):
+        options.error("--train-out, --validation-out and --test-out: one file each")
     return args
+
+
+def settings_of(args) -> dict:
+    """The options as the report keeps them; nothing in it depends on where the folder lies."""
+    kept = {key: value for key, value in vars(args).items() if key not in ("out", "json", "max_row_bytes")}
+    return {key: value.as_posix() if isinstance(value, Path) else value for key, value in kept.items()}
+
+
+def refuse_other_files(args) -> None:
+    """Raises Failure where what is there is not of an earlier run of this script."""
+    report, earlier = args.out / "clean-report.json", {}
+    if report.is_file():
+        earlier = read_artifact(report, "clean-report")["settings"]
+    elif args.out.exists() and any(args.out.iterdir()):
+        raise Failure(f"{args.out} holds other files", "give another --out", EXIT_USAGE)
+    for option in (f"{split}_out" for split in OUTPUTS):
+        path = vars(args)[option]
+        if path and path.exists() and path.as_posix() != earlier.get(option):
+            fix = f"give another name, or remove it: it is not of an earlier run that wrote to {args.out}"
+            raise Failure(f"--{option.replace('_', '-')} {path} exists", fix, EXIT_USAGE)
 
 
 def main(argv: list[str]) -> int:
     args = arguments(argv)
     files = find_files(args.source, args.config, args.split, args.revision)
-    if args.out.exists() and any(args.out.iterdir()) and not (args.out / "clean-report.json").is_file():
-        raise Failure(f"{args.out} holds other files", "give another --out", EXIT_USAGE)
+    refuse_other_files(args)
     schema = source_schema(files, args.max_row_bytes)
-    args.out.mkdir(parents=True, exist_ok=True)
-    settings = {key: value for key, value in vars(args).items() if key not in ("out", "json", "max_row_bytes")}
-    report = {"schema": "skillpack/clean-report/1", "complete": False, "settings": settings}
+    for folder in {args.out, *(output_path(args, split).parent for split in OUTPUTS)}:
+        folder.mkdir(parents=True, exist_ok=True)
+    report = {"schema": "skillpack/clean-report/1", "complete": False, "settings": settings_of(args)}
     write_artifact(args.out / "clean-report.json", report)  # this folder is ours from here on
     removed = args.out / "removed.jsonl"
     with removed.open("w", encoding="utf-8") as stream:
@@ -1405,22 +1544,25 @@ def main(argv: list[str]) -> int:
             (args.out / f"{name}.{suffix}").unlink(missing_ok=True)
     splits = second_pass(args, files, schema, cleaner)
     decisions, kept = cleaner.decisions, sum(entry["rows"] for entry in splits.values())
+    names, looked = text_columns(schema, args.text), cleaner.splitting and args.leak_check == "near"
     report |= {
         "complete": True,
         "rows_in": len(decisions.side) + decisions.removed["malformed"],
         "rows_out": kept,
         "removed": dict(sorted(decisions.removed.items())),
         "redacted": dict(sorted(decisions.redacted.items())),
-        "columns": text_columns(schema, args.text),
+        "columns": names,
         "splits": splits,
-        "shared": leak_check(args, splits, text_columns(schema, args.text)) if cleaner.splitting else None,
+        "split_by": cleaner.split_by if cleaner.splitting else None,
+        "shared": leak_check(args, splits, names) if cleaner.splitting else None,
+        "siblings": siblings(args, splits, names) if looked else None,
     }
     if cleaner.evaluations:
         report["evaluation"] = {"rows": cleaner.evaluations.rows, "too_short_to_check": cleaner.evaluations.too_short}
     write_artifact(args.out / "clean-report.json", report)
     show(args, report)
     leaks = any((report["shared"] or {}).values())
-    return EXIT_NO if leaks or not kept else EXIT_OK
+    return EXIT_OK if all(entry["rows"] for entry in splits.values()) and not leaks else EXIT_NO
 
 
 def show(args, report: dict) -> None:
@@ -1432,7 +1574,12 @@ def show(args, report: dict) -> None:
     for kind, number in report["redacted"].items():
         say(f"  {kind}: {number:,} redacted")
     for split, entry in report["splits"].items():
-        say(f"  {split}: {entry['rows']:,} rows in {args.out / entry['file']}")
+        share = f" ({entry['share']:.1%})" if report["split_by"] else ""
+        say(f"  {split}: {entry['rows']:,} rows{share} in {output_path(args, split)}")
+        asked = vars(args).get(f"{split}_fraction")
+        if asked and abs(entry["share"] - asked) > OFF * asked:
+            way = "--split-by share" if report["split_by"] == "hash" else "--split-key prompt, if digits are content"
+            say(f"    not the {asked:.1%} that was asked: rows of one group stay together; try {way}")
     if "evaluation" in report and report["evaluation"]["too_short_to_check"]:
         say(f"  {report['evaluation']['too_short_to_check']} evaluation rows are too short to be told from chance")
     if report["shared"]:
@@ -1440,6 +1587,13 @@ def show(args, report: dict) -> None:
         said = "near duplicates were not looked for" if near is None else f"{near} near duplicates"
         say(
             f"  shared between splits: {report['shared']['prompts']} prompts, {report['shared']['texts']} texts, {said}"
+        )
+    if report["siblings"] and report["siblings"]["alike"]:
+        found = report["siblings"]
+        say(
+            f"  {found['alike']} of {found['looked_at']} held-out rows share about {ALIKE:.0%} or more of their words "
+            f"with a row of train; the likest two ({found['likeness']:.0%}) are {' and '.join(found['pair'])}: "
+            "where a template made them, the test measures memory of it, and whole templates should be held out"
         )
     if report["removed"]:
         say(f"every removed row, with its line and reason: {args.out / 'removed.jsonl'}")

@@ -246,10 +246,14 @@ def group_of(row: dict, exact: bool = False) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def draw_of(group: str, seed: int) -> float:
+    """A number from 0 to 1 that the hash of a group draws for it, whatever other groups there are."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big") / 2**64
+
+
 def is_held_out(group: str, fraction: float, seed: int) -> bool:
     """Whether a group belongs to the held-out part: by its hash, so that added rows move no old one."""
-    draw = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big")
-    return draw / 2**64 < fraction
+    return draw_of(group, seed) < fraction
 
 
 def held_out(row: dict, split: dict) -> bool:
