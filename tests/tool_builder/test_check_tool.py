@@ -80,16 +80,16 @@ TOOLS = {  # text, arguments, the rules that it breaks
     "careless.sh": (CARELESS_BASH, ["--", "acme"], {
         "strict-shell", "curl-fail", "bash-3.2", "shellcheck", "token-secret", "help", "token-no-option",
         "unknown-option", "pages", "waits-when-told", "waits-for-window", "retries", "gives-up",
-        "fails-loudly", "half-answers", "works-without-token",
+        "fails-loudly", "half-answers", "works-without-token", "wrong-answers", "anonymous-answers", "full-disk",
     }),
     "careless.py": (CARELESS_PYTHON, ["--stdin", "ids.ndjson"], {
         "no-token-inside", "pinned", "ndjson", "token-secret", "unknown-option", "pages", "waits-when-told",
         "waits-for-window", "gives-up", "fails-loudly", "no-retry-of-no", "token-stays-home", "works-without-token",
-        "closed-pipe", "broken-input", "limit",
+        "closed-pipe", "broken-input", "limit", "wrong-answers",
     }),
     "hasty.py": (HASTY_PYTHON, ["--run", "python3"], {
         "endpoint", "token-sent", "asks-before-writing", "help", "unknown-option", "pages", "waits-when-told",
-        "waits-for-window", "closed-pipe", "gives-up", "fails-loudly", "half-answers",
+        "waits-for-window", "closed-pipe", "gives-up", "fails-loudly", "half-answers", "wrong-answers",
     }),
 }  # fmt: skip
 
@@ -191,6 +191,32 @@ def test_files_that_lie_on_another_host_are_not_held_against_the_tool(desk: Desk
     assert report["lines"] == 2 and verdicts(report, "fail") == set()
     assert {token for host, token in FilesElsewhere.seen if host == "localhost"} == {None}
     assert {token for host, token in FilesElsewhere.seen if host == "127.0.0.1"} == {f"Bearer {desk.token}"}
+
+
+def test_what_came_in_twice_may_be_asked_for_twice_and_a_refusal_of_some_may_end_with_1(desk: Desk) -> None:
+    tool = str(SCRIPTS / "card_front_matter.sh")
+    report = desk.json_of_check(tool, "--", "--type", "dataset", "acme/rows-1", "acme/gone", "acme/rows-1")
+    assert report["lines"] == 2 and verdicts(report, "fail") == set()
+    assert {"no-retry-of-no", "limit", "retries"} <= verdicts(report, "pass")
+
+
+def test_a_tool_that_crashes_at_a_refusal_has_not_refused_some(desk: Desk) -> None:
+    text = (SCRIPTS / "enrich_models.py").read_text(encoding="utf-8")
+    assert "        return error\n" in text
+    crashing = text.replace("        return error\n", "        raise\n")
+    (desk.folder / "crashing.py").write_text(crashing, encoding="utf-8")
+    done = desk.run("check_tool.py", "crashing.py", "--", "acme/tiny-1", "acme/gone")
+    assert done.returncode == 1 and "gives no answer" in done.stderr
+
+
+def test_the_stand_in_has_lists_of_every_kind_for_two_authors(desk: Desk) -> None:
+    for kind, count in (("datasets", 5), ("spaces", 4)):
+        name = f"all-{kind}"
+        path = ["--path", f"/api/{kind}?author={{author}}", "--fields", "id", "--example", "Qwen", "--purpose", "X"]
+        hint = desk.json("new_tool.py", name, *path)["next"][1]
+        assert hint.endswith("-- acme bolt")
+        report = desk.json_of_check(f"{name}.py", "--", *hint.partition(" -- ")[2].split())
+        assert report["lines"] == count and verdicts(report, "fail") == set() == verdicts(report, "skip")
 
 
 def test_what_cannot_be_checked_is_said(desk: Desk) -> None:

@@ -95,7 +95,12 @@ def test_operations_of_the_local_hub_are_found_by_words(desk: Desk) -> None:
     found = desk.json("explore_api.py", "search", "models", "commits")["operations"]
     assert ("GET", "/api/models/{namespace}/{name}/commits/{revision}") in {(e["method"], e["path"]) for e in found}
     assert "commits" in found[0]["path"]
-    assert desk.json("explore_api.py", "search", "no-such-word", code=1) == {"operations": []}
+    assert desk.json("explore_api.py", "search", "no-such-word", code=1) == {"operations": [], "nearest": []}
+    both = desk.json("explore_api.py", "search", "users", "organizations", "overview", code=1)
+    assert both["operations"] == [] and len(both["nearest"]) == 2
+    assert {each["path"].split("/")[2] for each in both["nearest"]} == {"users", "organizations"}
+    said = desk.run("explore_api.py", "search", "users", "organizations", "overview")
+    assert (said.returncode, said.stdout) == (1, "") and "every word" in said.stderr and "/overview" in said.stderr
     everything = desk.json("explore_api.py", "search")["operations"]
     writing = desk.json("explore_api.py", "search", "--method", "post")["operations"]
     assert len(everything) > len(writing) > 20 and {each["method"] for each in writing} == {"POST"}

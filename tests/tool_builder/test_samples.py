@@ -112,7 +112,7 @@ def test_tools_compose_in_pipes_and_a_reader_may_leave(desk: Desk) -> None:
 
 BAD = [
     ([], "{broken\n"), ([], '{"other": "x"}\n'), ([], "[1]\n"), ([], "null\n"), (["--limit", "0", "x"], ""),
-    (["--limit", "many", "x"], ""), (["--nonsense"], ""),
+    (["--limit", "many", "x"], ""), (["--nonsense"], ""), (["x", " "], ""),
 ]  # fmt: skip
 
 

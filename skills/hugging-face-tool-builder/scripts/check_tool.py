@@ -8,9 +8,11 @@
 """Hold a tool against the rules of a good agent tool, by running it against a Hub that misbehaves.
 
 Runs the tool with the arguments after `--`, which should make it write at least two lines. It talks to a front on this
-machine that delays, breaks, splits and moves what a Hub answers. By default that Hub is a stand-in in this script, in
-which user acme has five models (acme/tiny-1 to acme/tiny-5), a dataset (acme/rows) and a paper (2401.00001); with
---endpoint it is a real one, which is only read. The tool gets a planted token and never yours.
+machine that delays, breaks, splits and moves what a Hub answers. By default that Hub is a stand-in in this script:
+user acme has the models acme/tiny-1 to tiny-5, the datasets acme/rows-1 to rows-3 and the Spaces acme/demo-1 and
+demo-2, organization bolt has bolt/tiny-6 and tiny-7, bolt/rows-4 and rows-5, bolt/demo-3 and demo-4; their papers are
+2401.00001 to 2401.00003. With --endpoint it is a real one, which is only read. The tool gets a planted token and never
+yours. It may exit 1 where the Hub refused some of what it asked for.
 
 examples:
   python scripts/check_tool.py models-of-author.sh -- acme
@@ -166,6 +168,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -175,6 +178,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 PLANTED = f"hf_planted{secrets.token_hex(12)}"  # of this run alone: another check may run beside it
 READING = re.compile(r"/(paths-info|validate-yaml)\b")  # POST, and yet only reads
+FULL = Path("/dev/full")  # of Linux: writing there is writing to a full disk
 MAX_REQUESTS = 12  # of a tool that should have given up
 RETRIES = 1  # what HF_TOOL_RETRIES says to the tool, so that a check takes seconds
 
@@ -184,29 +188,39 @@ RETRIES = 1  # what HF_TOOL_RETRIES says to the tool, so that a check takes seco
 def stand_in(path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
     """(status, JSON or text) of a Hub with a few repos; enough for tools that list, look up and compare."""
     card = {"license": "apache-2.0", "language": "en", "tags": ["tiny"]}
-    about = {"author": "acme", "sha": "0" * 40, "private": False, "gated": False, "likes": 3, "cardData": card}
+    about = {"sha": "0" * 40, "private": False, "gated": False, "likes": 3, "cardData": card}
     when = {"createdAt": "2024-01-02T00:00:00.000Z", "lastModified": "2024-01-03T00:00:00.000Z"}
     tags = {"tags": ["license:apache-2.0", "arxiv:2401.00001"], "pipeline_tag": "text-generation"}
     tags |= {"library_name": "transformers"}
-    names = [f"acme/tiny-{n}" for n in range(1, 6)]
-    models = [{"id": name, "modelId": name, "downloads": 10 * n, **about, **when, **tags}
-              for n, name in enumerate(names, 1)]  # fmt: skip
-    datasets = [{"id": "acme/rows", "downloads": 7, **about, **when, "tags": ["license:apache-2.0"]}]
+
+    def repos(kind: str, of_acme: int, of_bolt: int, **more: Any) -> list[dict[str, Any]]:
+        authors = ["acme"] * of_acme + ["bolt"] * of_bolt
+        return [{"id": f"{author}/{kind}-{n}", "author": author, "downloads": 10 * n, **about, **when, **more}
+                for n, author in enumerate(authors, 1)]  # fmt: skip
+
+    models = [{**model, "modelId": model["id"]} for model in repos("tiny", 5, 2, **tags)]
+    datasets = repos("rows", 3, 2, tags=["license:apache-2.0"])
+    spaces = repos("demo", 2, 2, tags=["gradio"], sdk="gradio")
     paper = {"id": "2401.00001", "title": "A paper", "summary": "Tiny models.", "publishedAt": when["createdAt"]}
     kind, _, repo = path.removeprefix("/api/").partition("/")
-    rows = {"models": models, "datasets": datasets, "spaces": []}.get(kind)
+    rows = {"models": models, "datasets": datasets, "spaces": spaces}.get(kind)
     if path.startswith("/api/papers/search") or path == "/api/daily_papers":
         return 200, [{"paper": {**paper, "id": f"2401.0000{n}"}, "title": paper["title"]} for n in (1, 2, 3)]
     if re.fullmatch(r"/api/papers/2401\.0000[123]", path):
         return 200, {**paper, "id": path[-10:], "linkedModels": models, "linkedDatasets": datasets}
     if path == "/api/whoami-v2":
         return 200, {"name": "acme", "type": "user", "orgs": []}
-    if re.fullmatch(r"/(datasets/)?acme/[\w-]+/(raw|resolve)/main/README\.md", path):
+    if path in ("/api/users/acme/overview", "/api/organizations/bolt/overview"):
+        author = path.split("/")[3]
+        counts = {f"num{kind.title()}": sum(row["author"] == author for row in found)
+                  for kind, found in (("models", models), ("datasets", datasets), ("spaces", spaces))}  # fmt: skip
+        return 200, {"user" if author == "acme" else "name": author, "fullname": author.title(), **counts}
+    if re.fullmatch(r"/(datasets/|spaces/)?(acme|bolt)/[\w-]+/(raw|resolve)/main/README\.md", path):
         return 200, "---\nlicense: apache-2.0\nlanguage: en\ntags:\n- tiny\n---\n\n# Tiny\n"
     if rows is not None and not repo:
         wanted = {part for value in query.get("filter", []) for part in value.split(",")}
         rows = [row for row in rows if wanted <= set(row["tags"]) and query.get("search", [""])[0] in row["id"]]
-        rows = [row for row in rows if query.get("author", ["acme"])[0] == row["author"]]
+        rows = [row for row in rows if query.get("author", [row["author"]])[0] == row["author"]]
         return 200, rows[: int(query.get("limit", ["1000"])[0])]
     found = next((row for row in rows or [] if re.fullmatch(re.escape(row["id"]) + r"(/revision/main)?", repo)), None)
     return (200, found) if found else (404, {"error": "Repository not found"})
@@ -265,6 +279,20 @@ class Seen:
     at: float
 
 
+INSTEAD = {  # 200, and not what was asked for
+    "empty": Answer(200, b"", {"Content-Type": "application/json"}),
+    "error": Answer(200, b'{"error": "Internal error"}', {"Content-Type": "application/json"}),
+    "html": Answer(200, b"<!DOCTYPE html><title>Maintenance</title>", {"Content-Type": "text/html"}),
+}
+
+
+def is_json(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), (list, dict))
+    except ValueError:
+        return False
+
+
 class Front(ThreadingHTTPServer):
     """One misbehaviour, on a port of its own."""
 
@@ -280,6 +308,8 @@ class Front(ThreadingHTTPServer):
         self.written: list[str] = []
         self.on_argv = False
         self.pages: list[bytes] = []
+        self.refused: list[str] = []  # targets to which the Hub said no
+        self.replaced = 0  # answers in the place of which another one was given
         self.broken: Failure | None = None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -289,6 +319,11 @@ class Front(ThreadingHTTPServer):
         if page := re.fullmatch(r"/next-page/(\d+)", target):
             return self.page(int(page[1]))
         found = upstream(self.endpoint, method, target, body, self.url)
+        if found.status in (401, 403, 404):
+            self.refused.append(target)
+        if self.behaviour in INSTEAD and found.status == 200 and is_json(found.body):
+            self.replaced += 1
+            return INSTEAD[self.behaviour]
         if self.behaviour == "paged" and method == "GET" and found.status == 200:
             with contextlib.suppress(ValueError):
                 items = json.loads(found.body)
@@ -395,7 +430,7 @@ class Run:
         return same[1] - same[0] if len(same) > 1 else 0.0
 
     def gives(self, plain: "Run") -> bool:
-        return self.code == 0 and self.lines == plain.lines
+        return self.code == plain.code and self.lines == plain.lines
 
     @property
     def last_words(self) -> str:
@@ -436,13 +471,17 @@ class Tool:
 
     def run(
         self, behaviour: str = "plain", arguments: list[str] | None = None, given: bytes | None = None,
-        token: str = PLANTED, elsewhere: str = "", closed: bool = False,
+        token: str = PLANTED, elsewhere: str = "", closed: bool = False, full: bool = False,
     ) -> Run:  # fmt: skip
-        """The tool, run to its end; `closed` closes the reading end of its output before it writes."""
-        with self.front(behaviour, elsewhere) as front:
+        """The tool, run to its end; `closed` closes the reading end of its output before it writes.
+
+        `full` is a disk on which nothing fits.
+        """
+        with self.front(behaviour, elsewhere) as front, contextlib.ExitStack() as files:
             process = subprocess.Popen(
                 [*self.command, *(self.arguments if arguments is None else arguments)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                stdout=files.enter_context(FULL.open("wb")) if full else subprocess.PIPE,
                 env=self.environment(front, token), start_new_session=True,
             )  # fmt: skip
             if closed and process.stdout:
@@ -662,6 +701,9 @@ RULES = {  # each with what to do where it is not kept
     "fails-loudly": "an error of the Hub is an exit code that is not 0 and a line on standard error, never output",
     "no-retry-of-no": "404, 401 and 403 stay so: ask once",
     "half-answers": "an answer shorter than its Content-Length is an error",
+    "wrong-answers": '200 with nothing, HTML or {"error": ...} is an error: look at the answer before its fields',
+    "anonymous-answers": "what another host answers at /api/ without the token may lack what is private: not exit 0",
+    "full-disk": "what cannot be written is an error: look at the exit code of cat, and flush before the end",
     "token-stays-home": "drop Authorization on a redirect to another host (files lie on one): Python's urllib keeps it",
     "works-without-token": "without HF_TOKEN send no Authorization at all: the Hub refuses an empty one",
     "closed-pipe": "when the reader of the pipe leaves, end in silence",
@@ -753,21 +795,24 @@ def fault_checks(tool: Tool, plain: Run) -> list[Check]:
         going = {name: pool.submit(tool.run, name, elsewhere=elsewhere) for name in faults}
         going["help"] = pool.submit(tool.run, arguments=["--help"])
         going["unknown"] = pool.submit(tool.run, arguments=["--no-such-option"])
+        going |= {name: pool.submit(tool.run, name) for name in INSTEAD}
         going["closed"] = pool.submit(tool.run, closed=True)
+        if FULL.exists():
+            going["full"] = pool.submit(tool.run, full=True)
         going["anonymous"] = pool.submit(tool.run, token="")
         if tool.given:
             going["broken"] = pool.submit(tool.run, given=tool.given.rstrip(b"\n") + b"\n{broken\n")
         ran = {name: each.result() for name, each in going.items()}
     checks = [
         *call_checks(ran["help"], ran["unknown"]), *answer_checks(plain, ran),
-        *refusal_checks(plain, ran), *token_checks(plain, ran["anonymous"], other.seen),
+        *refusal_checks(plain, ran), *output_checks(ran), *token_checks(plain, ran, other.seen),
     ]  # fmt: skip
     if tool.given:
         broken = ran["broken"]
         checks.append(judge("broken-input", broken.failed_loudly, f"{broken.ended}: {broken.last_words}"))
     if "--limit" in ran["help"].out and len(plain.lines) > 1:
         limited = tool.run(arguments=["--limit", "1", *tool.arguments])
-        good = limited.code == 0 and limited.lines == plain.lines[:1]
+        good = limited.code in (0, plain.code) and limited.lines == plain.lines[:1]
         checks.append(judge("limit", good, f"{len(limited.lines)} lines with --limit 1"))
     return checks
 
@@ -787,19 +832,33 @@ def call_checks(shown: Run, unknown: Run) -> list[Check]:
 def answer_checks(plain: Run, ran: dict[str, Run]) -> list[Check]:
     """Faults in spite of which the answer is to be the same, or none."""
     paged, limited, rationed, unsteady = (ran[name] for name in ("paged", "limited", "rationed", "unsteady"))
-    torn, closed = ran["torn"], ran["closed"]
-    noise = re.search(r"Traceback|BrokenPipe|EPIPE|write error", closed.err)
+    torn = ran["torn"]
     halves = f"{torn.ended}, {len(torn.lines)} lines after connections that broke in the middle"
     found = f"{paged.ended}, {len(paged.lines)} of {len(plain.lines)} lines when lists came in two pages"
     return [
-        judge("pages", paged.gives(plain), found) if paged.front.pages else skip("pages", "it asked for no list"),
+        judge("pages", paged.gives(plain), found) if paged.front.pages
+        else skip("pages", "no answer was a list of two items or more"),
         judge("waits-when-told", limited.gives(plain) and limited.waited >= 1,
               f"{limited.ended}; asked again {limited.waited:.1f} s after 429 with Retry-After: 1"),
         judge("waits-for-window", rationed.gives(plain) and rationed.waited >= 1,
               f"{rationed.ended}; asked again {rationed.waited:.1f} s after 429 with RateLimit: t=1"),
         judge("retries", unsteady.gives(plain), f"{unsteady.ended}, {len(unsteady.lines)} lines after one 503"),
         judge("half-answers", torn.gives(plain) or torn.code not in (0, None), halves),
+    ]  # fmt: skip
+
+
+def output_checks(ran: dict[str, Run]) -> list[Check]:
+    """Answers that are none, and output that nobody takes."""
+    wrong = {name: ran[name] for name in INSTEAD if ran[name].front.replaced}
+    said = "; ".join(f"{name}: {each.ended}, {len(each.lines)} lines" for name, each in wrong.items())
+    good = all(each.failed_loudly and not each.out for each in wrong.values())
+    closed, full = ran["closed"], ran.get("full")
+    noise = re.search(r"Traceback|BrokenPipe|EPIPE|write error", closed.err)
+    return [
+        judge("wrong-answers", good, said) if wrong else skip("wrong-answers", "no answer was JSON"),
         judge("closed-pipe", closed.code is not None and not noise, closed.last_words if noise else closed.ended),
+        judge("full-disk", full.failed_loudly, f"{full.ended} when nothing could be written: {full.last_words}")
+        if full else skip("full-disk", f"there is no {FULL} here"),
     ]  # fmt: skip
 
 
@@ -807,7 +866,9 @@ def refusal_checks(plain: Run, ran: dict[str, Run]) -> list[Check]:
     down, absent = ran["down"], ran["absent"]
     tries = len(down.front.seen)
     bounded = 1 < tries <= MAX_REQUESTS * len(plain.front.seen)
-    repeated = len(absent.front.seen) - len({seen.target for seen in absent.front.seen})
+    # What came in twice may be asked for twice.
+    usual, asked = (Counter(seen.target for seen in run.front.seen) for run in (plain, absent))
+    repeated = sum(max(0, count - max(1, usual[target])) for target, count in asked.items())
     return [
         judge("gives-up", down.failed_loudly and not down.out and bounded,
               f"{down.ended} after {tries} requests, all of them 503: {down.last_words}"),
@@ -817,12 +878,17 @@ def refusal_checks(plain: Run, ran: dict[str, Run]) -> list[Check]:
     ]  # fmt: skip
 
 
-def token_checks(plain: Run, anonymous: Run, elsewhere: list[Seen]) -> list[Check]:
+def token_checks(plain: Run, ran: dict[str, Run], elsewhere: list[Seen]) -> list[Check]:
+    anonymous, moved = ran["anonymous"], ran["moved"]
+    without = [seen for seen in elsewhere if seen.authorization is None and seen.target.startswith("/api/")]
     taken = sum(seen.authorization is not None for seen in elsewhere)
     sent = [seen.authorization for seen in anonymous.front.seen if seen.authorization is not None]
     home = judge("token-stays-home", not taken, f"{taken} of {len(elsewhere)} requests to another host carried it")
     return [
         home if elsewhere else skip("token-stays-home", "it follows no redirect"),
+        judge("anonymous-answers", moved.code not in (0, None),
+              f"{moved.ended} after {len(without)} requests to another host without the token") if without
+        else skip("anonymous-answers", "it asked no other host for /api/ without the token"),
         judge("works-without-token", anonymous.gives(plain) and not sent,
               f"it sent {sent[0]!r}" if sent else anonymous.ended),
     ]  # fmt: skip
@@ -852,14 +918,17 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as home:
         tool = Tool(options.tool, language, command, argv[len(own) + 1 :], given, endpoint, options.timeout, home, text)
         plain = tool.run()
-        if plain.code != 0 or not plain.lines:
+        partial = plain.code == EXIT_NO and bool(plain.front.refused) and "Traceback" not in plain.err
+        if (plain.code != 0 and not partial) or not plain.lines:
             asked = f"; it asked {', '.join(sorted(plain.front.outside))}" if plain.front.outside else ""
             raise Failure(
                 f"the tool gives no answer: {plain.ended}, {len(plain.lines)} lines: {plain.last_words}{asked}",
-                "give arguments after -- (or --stdin) with which it writes lines, and build addresses from HF_ENDPOINT",
+                "give arguments after -- (or --stdin) with which it writes lines and exits 0, or 1 where the Hub "
+                "refuses some, and build addresses from HF_ENDPOINT",
                 EXIT_NO,
             )
-        log(f"{options.tool}: {language}, {len(plain.lines)} lines from {len(plain.front.seen)} requests")
+        refusals = f", {len(plain.front.refused)} of them refused" if partial else ""
+        log(f"{options.tool}: {language}, {len(plain.lines)} lines from {len(plain.front.seen)} requests{refusals}")
         checks = [*read_checks(tool), *plain_checks(plain), *fault_checks(tool, plain)]
     counts = {name: sum(check.verdict == name for check in checks) for name in (PASS, FAIL, SKIP)}
     if options.json:

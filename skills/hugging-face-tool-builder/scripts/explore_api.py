@@ -164,7 +164,7 @@ from typing import Any
 
 DAY_SECONDS = 86400
 METHODS = ("get", "post", "put", "patch", "delete", "head")
-SHOWN = 40
+SHOWN, NEAREST = 40, 10
 
 
 def endpoint() -> str:
@@ -268,8 +268,13 @@ def matches(template: str, path: str) -> bool:
     return template == path or re.fullmatch(pattern, path) is not None
 
 
-def searched(found: list[dict[str, Any]], words: list[str], method: str) -> list[dict[str, Any]]:
-    """Operations that hold every word, those with more of them in the path first."""
+def searched(
+    found: list[dict[str, Any]], words: list[str], method: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(operations that hold every word, or where there is none those that hold most of them).
+
+    Those with more of them in the path come first.
+    """
 
     def text(each: dict[str, Any]) -> str:
         names = [parameter.get("name", "") for parameter in each["parameters"]]
@@ -277,9 +282,15 @@ def searched(found: list[dict[str, Any]], words: list[str], method: str) -> list
         return " ".join([*parts, *each.get("tags", []), *names]).lower()
 
     lower = [word.lower() for word in words]
-    hits = [each for each in found if all(word in text(each) for word in lower)]
-    hits = [each for each in hits if not method or each["method"] == method.upper()]
-    return sorted(hits, key=lambda each: (-sum(w in each["path"].lower() for w in lower), each["path"], each["method"]))
+    held = [(sum(word in text(each) for word in lower), each) for each in found]
+    held = [(count, each) for count, each in held if not method or each["method"] == method.upper()]
+
+    def holding(count: int) -> list[dict[str, Any]]:
+        hits = [each for number, each in held if number == count]
+        return sorted(hits, key=lambda e: (-sum(w in e["path"].lower() for w in lower), e["path"], e["method"]))
+
+    hits, most = holding(len(lower)), max((count for count, _ in held), default=0)
+    return hits, [] if hits or not most else holding(most)
 
 
 # --- shapes: of a schema, and of an answer
@@ -349,14 +360,21 @@ def overlaid(shapes: list[Any]) -> Any:
 
 
 def search(options: argparse.Namespace) -> int:
-    found = searched(operations(load_document(options.document, options.refresh)), options.words, options.method)
-    rows = [{"method": e["method"], "path": e["path"], "summary": e.get("summary", "")} for e in found]
+    every = operations(load_document(options.document, options.refresh))
+    rows, near = (
+        [{"method": e["method"], "path": e["path"], "summary": e.get("summary", "")} for e in found]
+        for found in searched(every, options.words, options.method)
+    )
     if options.json:
-        emit({"operations": rows})
+        emit({"operations": rows, "nearest": near[:SHOWN]})
     else:
         for row in rows[:SHOWN]:
             say(f"{row['method']:6} {row['path']}  {row['summary']}")
         log(f"{len(rows)} operations" + (f", the first {SHOWN} shown: add a word" if len(rows) > SHOWN else ""))
+    if not rows:
+        log("no operation of the document holds every word; take one away, or ask the Hub itself by `shape`")
+        for row in near[:NEAREST]:
+            log(f"  near: {row['method']} {row['path']}")
     return EXIT_OK if rows else EXIT_NO
 
 
@@ -446,7 +464,7 @@ def main(argv: list[str]) -> int:
     read.add_argument("--refresh", action="store_true", help="ask for the document again")
     read.add_argument("--document", type=Path, metavar="FILE", help="a saved OpenAPI document in place of the Hub's")
     one = commands.add_parser("search", parents=[read], help="operations that hold every word")
-    one.add_argument("words", nargs="*", help="none: all operations")
+    one.add_argument("words", nargs="*", help="all of them have to be in one operation; none: all operations")
     one.set_defaults(does=search)
     one = commands.add_parser("show", parents=[read], help="parameters, body and answers of an operation")
     one.add_argument("path", help="as the document has it, or a real one")

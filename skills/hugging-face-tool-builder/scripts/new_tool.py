@@ -164,6 +164,12 @@ PATH = re.compile(r"/[^\s\"'`\\${}]*\{([a-z][A-Za-z0-9_]*)\}[^\s\"'`\\${}]*")
 FIELDS = re.compile(r"[\w-]+(,[\w-]+)*")
 EXAMPLE = re.compile(r"[\w./:-]+")
 PURPOSE = re.compile(r"[^\n\"`\\${}]+")
+STAND_IN = (  # what the Hub in check_tool.py has for a {KEY}, by where it stands in the path
+    (r"[?&]author=\{", "acme bolt"), (r"/api/users/\{", "acme"), (r"/api/organizations/\{", "bolt"),
+    (r"[?&]filter=arxiv:\{|/api/papers/\{", "2401.00001"), (r"/api/papers/search\?q=\{", "tiny"),
+    (r"^/(api/)?datasets/\{", "acme/rows-1 acme/rows-2"), (r"^/(api/)?spaces/\{", "acme/demo-1 acme/demo-2"),
+    (r"^/api/models/\{|^/\{", "acme/tiny-1 acme/tiny-2"),
+)  # fmt: skip
 
 
 def checked(pattern: re.Pattern[str], text: str, option: str, fix: str) -> re.Match[str]:
@@ -179,6 +185,14 @@ def rendered(template: str, values: dict[str, str]) -> str:
     for name, value in values.items():
         text = text.replace(f"__{name}__", value)
     return text
+
+
+def known(path: str, example: str) -> str:
+    """What check_tool.py is to give to the tool: names that its stand-in has, or a Hub that has the example."""
+    for place, names in STAND_IN:
+        if re.search(place, path):
+            return f"-- {names}"
+    return f"--endpoint https://huggingface.co -- {example}"
 
 
 def write_new(path: Path, text: str) -> bool:
@@ -215,7 +229,8 @@ def main(argv: list[str]) -> int:
     module = options.name.replace("-", "_")
     values = {
         "NAME": options.name, "FILE": f"{options.name}.{suffix}", "MODULE": module, "RUN": run_with, "KEY": key,
-        "PATH": options.path, "FIELDS": options.fields, "FIELD_LIST": '", "'.join(options.fields.split(",")),
+        "PATH": options.path, "FIELDS": options.fields, "FIELD_NAMES": options.fields.replace(",", ", "),
+        "FIELD_LIST": '", "'.join(options.fields.split(",")),
         "EXAMPLE": options.example, "PURPOSE": options.purpose,
     }  # fmt: skip
     files = {
@@ -228,7 +243,7 @@ def main(argv: list[str]) -> int:
     here = Path(__file__).resolve().parent
     commands = [
         f"python -m unittest discover -s {test.parent} -p {test.name}",
-        f"python {here / 'check_tool.py'} {tool} -- {options.example}",
+        f"python {here / 'check_tool.py'} {tool} {known(options.path, options.example)}",
     ]
     if options.json:
         emit({"tool": str(tool), "test": str(test), "next": commands})

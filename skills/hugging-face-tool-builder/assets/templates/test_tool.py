@@ -8,7 +8,7 @@ import threading
 import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, quote, urlsplit
 
 TOOL = Path(__file__).with_name("__FILE__")
@@ -20,9 +20,10 @@ ITEMS = [{field: f"{field} {number}" for field in FIELDS} for number in (1, 2, 3
 
 
 class Hub(BaseHTTPRequestHandler):
-    """Two pages of ITEMS at the tool's path; `faults` are statuses that it answers first."""
+    """Two pages of ITEMS at the tool's path; `faults` are statuses that it answers first, `instead` is another body."""
 
     faults: ClassVar[list[int]] = []
+    instead: ClassVar[bytes | None] = None
     seen: ClassVar[list[tuple[str, str | None]]] = []
 
     def do_GET(self) -> None:
@@ -31,6 +32,7 @@ class Hub(BaseHTTPRequestHandler):
         known = urlsplit(self.path).path == urlsplit(ASKED).path
         status = Hub.faults.pop(0) if Hub.faults else 200 if known else 404
         body = json.dumps((ITEMS[2:] if second else ITEMS[:2]) if status == 200 else {"error": "refused"}).encode()
+        body = body if Hub.instead is None else Hub.instead
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         if status == 429:
@@ -57,16 +59,16 @@ class ToolTest(unittest.TestCase):
         cls.server.server_close()
 
     def setUp(self) -> None:
-        Hub.faults, Hub.seen = [], []
+        Hub.faults, Hub.instead, Hub.seen = [], None, []
 
-    def tool(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    def tool(self, *arguments: str, given: str = "", output: Any = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         endpoint = f"http://127.0.0.1:{self.server.server_port}"
         environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_TOKEN": PLANTED, "HF_TOOL_RETRIES": "1"}
         done = subprocess.run(
-            [*RUN, str(TOOL), *arguments],
-            input=given, env=environment, capture_output=True, text=True, timeout=60, check=False,
+            [*RUN, str(TOOL), *arguments], input=given, env=environment,
+            stdout=output, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
         )  # fmt: skip
-        self.assertNotIn(PLANTED, done.stdout + done.stderr)
+        self.assertNotIn(PLANTED, (done.stdout or "") + done.stderr)
         return done
 
     def rows(self, done: subprocess.CompletedProcess[str]) -> list[dict]:
@@ -97,8 +99,28 @@ class ToolTest(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
             self.assertIn(str(faults[0]), done.stderr)
 
+    def test_what_is_no_answer_is_no_empty_list(self) -> None:
+        for body in (b"", b"<html></html>", b'{"error": "broken"}'):
+            Hub.instead = body
+            done = self.tool(VALUE)
+            self.assertEqual((done.returncode, done.stdout), (3, ""), done.stderr)
+
+    @unittest.skipUnless(Path("/dev/full").exists(), "only Linux has a disk that is always full")
+    def test_a_full_disk_is_an_error(self) -> None:
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            self.assertEqual(self.tool(VALUE, output=full).returncode, 3)
+
     def test_wrong_calls_ask_nothing(self) -> None:
-        for arguments, given in ((["--no-such-option"], ""), (["--limit", "0", VALUE], ""), ([], "{}\n"), ([], "[\n")):
+        empty = json.dumps({KEY: " "})
+        wrong = (
+            (["--no-such-option"], ""),
+            (["--limit", "0", VALUE], ""),
+            ([""], ""),
+            ([], empty),
+            ([], "{}"),
+            ([], "["),
+        )
+        for arguments, given in wrong:
             done = self.tool(*arguments, given=given)
             self.assertEqual((done.returncode, done.stdout, Hub.seen), (2, "", []), done.stderr)
 

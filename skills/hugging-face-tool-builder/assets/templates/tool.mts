@@ -10,7 +10,7 @@ const USAGE = `__PURPOSE__
 usage: __NAME__.mts [--limit N] [__KEY__ ...]
 
 Takes each __KEY__ as an argument, or as NDJSON on standard input: one {"__KEY__": "..."} a line.
-Writes NDJSON on standard output: what came in, and __FIELDS__.
+Writes NDJSON on standard output: what came in, and __FIELD_NAMES__.
 
 options:
   --limit N   write at most N records
@@ -60,8 +60,29 @@ function toldToWait(headers: Headers): number {
   return window ? Number(window[1]) + 1 : Number(headers.get("retry-after")) || 0;
 }
 
-/** What `url` answers, and the address of its next page or "". fetch itself drops the token on another host. */
-async function get(url: string): Promise<[unknown, string]> {
+/** A list of objects, or the one object that an answer is. Throws for anything else, an error too. */
+function objects(answer: unknown): Row[] {
+  const found = (Array.isArray(answer) ? answer : [answer]) as (Row | null)[];
+  const right = found.every((item) => typeof item === "object" && item !== null && !Array.isArray(item));
+  if (!right || (!Array.isArray(answer) && (found[0]?.error ?? null) !== null))
+    throw new Error("200, but not the JSON that was asked for");
+  return found as Row[];
+}
+
+/** The Link with rel=next, or "". It is asked of ENDPOINT: a mirror passes on the Hub's own addresses. */
+function nextPage(url: string, headers: Headers): string {
+  const found = /<([^>]*)>[^<]*;\s*rel\s*=\s*"?next"?\s*(?:[;,]|$)/i.exec(headers.get("link") ?? "");
+  if (!found) return "";
+  const where = new URL(found[1], url);
+  const prefix = new URL(ENDPOINT).pathname.replace(/\/$/, "");
+  const path = where.pathname.startsWith(`${prefix}/`) ? where.pathname.slice(prefix.length) : where.pathname;
+  const following = `${ENDPOINT}${path}${where.search}`;
+  if (following === url) throw new Stop(`${url} names itself as its next page`, 3);
+  return following;
+}
+
+/** The objects that `url` answers, and the address of its next page or "". fetch drops the token on another host. */
+async function get(url: string): Promise<[Row[], string]> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (TOKEN) headers.Authorization = `Bearer ${TOKEN}`;
   let problem = "";
@@ -71,15 +92,19 @@ async function get(url: string): Promise<[unknown, string]> {
     try {
       const answer = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
       if (answer.ok) {
-        const following = /<([^>]+)>;\s*rel="next"/.exec(answer.headers.get("link") ?? "");
-        return [await answer.json(), following ? following[1] : ""];
+        const moved = answer.redirected && new URL(answer.url).origin !== new URL(ENDPOINT).origin;
+        if (moved && TOKEN && url.startsWith(`${ENDPOINT}/api/`)) {
+          const without = "to which the token does not go: what is private would be missing";
+          throw new Stop(`${url} is now at ${answer.url}, ${without}`, 3);
+        }
+        return [objects(await answer.json()), nextPage(url, answer.headers)];
       }
       problem = `${answer.status} ${answer.statusText}`;
       await answer.body?.cancel();
       if (answer.status !== 429 && answer.status < 500) throw new Refused(`${url}: ${problem}`);
       wait = toldToWait(answer.headers) || wait;
     } catch (error) {
-      if (error instanceof Refused) throw error;
+      if (error instanceof Refused || error instanceof Stop) throw error;
       problem = String((error as Error).cause ?? error); // no connection, or half an answer
     }
     if (attempt === RETRIES || wait > MAX_WAIT_SECONDS) break;
@@ -93,16 +118,16 @@ async function get(url: string): Promise<[unknown, string]> {
 async function* pages(path: string): AsyncGenerator<Row> {
   let url = ENDPOINT + path;
   while (url) {
-    const [answer, following] = await get(url);
-    if (following && !following.startsWith(`${ENDPOINT}/`))
-      throw new Stop(`the next page is at ${following}, not at ${ENDPOINT}: the token stays here`, 3);
-    yield* (Array.isArray(answer) ? answer : [answer]) as Row[];
+    const [found, following] = await get(url);
+    yield* found;
     url = following;
   }
 }
 
 /** What came in, all of it checked before the first request. */
 function records(values: string[], key: string): Row[] {
+  if (!values.every((value) => value.trim()))
+    throw new Stop(`an argument is empty: each ${key} has to have a character`, 2);
   if (values.length) return values.map((value) => ({ [key]: value }));
   if (process.stdin.isTTY) throw new Stop(`give each ${key} as an argument, or NDJSON on standard input`, 2);
   const found: Row[] = [];
@@ -114,7 +139,7 @@ function records(values: string[], key: string): Row[] {
     } catch (error) {
       throw new Stop(`standard input, line ${index + 1}: not JSON: ${(error as Error).message}`, 2);
     }
-    if (typeof record !== "object" || record === null || typeof record[key] !== "string")
+    if (typeof record !== "object" || record === null || typeof record[key] !== "string" || !record[key].trim())
       throw new Stop(`standard input, line ${index + 1}: not an object with a text "${key}"`, 2);
     found.push(record);
   }
@@ -132,7 +157,11 @@ function emit(record: Row): void {
 
 /** Calls `main` and turns what it throws into a message and an exit code. */
 async function run(main: () => Promise<number>): Promise<void> {
-  process.stdout.on("error", () => process.exit(0)); // the reader, `head` for one, has seen enough
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0); // the reader, `head` for one, has seen enough
+    process.stderr.write(`error: standard output cannot be written to: ${error.message}\n`);
+    process.exit(3);
+  });
   try {
     process.exitCode = await main();
   } catch (error) {

@@ -6,7 +6,7 @@
 """__PURPOSE__
 
 Takes each __KEY__ as an argument, or as NDJSON on standard input: one {"__KEY__": "..."} a line.
-Writes NDJSON on standard output: what came in, and __FIELDS__.
+Writes NDJSON on standard output: what came in, and __FIELD_NAMES__.
 
 examples:
   __NAME__.py __EXAMPLE__
@@ -39,7 +39,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from email.message import Message
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 ENDPOINT = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 TOKEN = os.environ.get("HF_TOKEN", "").strip()
@@ -83,8 +83,33 @@ def told_to_wait(headers: Message) -> float:
     return float(window[1]) + 1 if window else float(after) if after.isdigit() else 0
 
 
-def get(url: str) -> tuple[Any, str]:
-    """(what `url` answers, the address of its next page or ""). Raises Refused, or Stop once retrying is no use."""
+def objects(answer: Any) -> list[dict]:
+    """A list of objects, or the one object that an answer is. Raises ValueError for anything else, an error too."""
+    found = answer if isinstance(answer, list) else [answer]
+    if not all(isinstance(item, dict) for item in found) or (found == [answer] and answer.get("error") is not None):
+        raise ValueError("200, but not the JSON that was asked for")
+    return found
+
+
+def next_page(url: str, headers: Message) -> str:
+    """The Link with rel=next, or "". It is asked of ENDPOINT: a mirror passes on the Hub's own addresses."""
+    links = ", ".join(headers.get_all("Link", []))
+    found = re.search(r'<([^>]*)>[^<]*;\s*rel\s*=\s*"?next"?\s*(?:[;,]|$)', links, re.I)
+    if found is None:
+        return ""
+    where, prefix = urlsplit(urljoin(url, found[1])), urlsplit(ENDPOINT).path
+    path = where.path.removeprefix(prefix) if where.path.startswith(f"{prefix}/") else where.path
+    following = ENDPOINT + urlunsplit(("", "", path, where.query, ""))
+    if following == url:
+        raise Stop(f"{url} names itself as its next page", 3)
+    return following
+
+
+def get(url: str) -> tuple[list[dict], str]:
+    """(the objects that `url` answers, the address of its next page or "").
+
+    Raises Refused, or Stop once retrying is no use.
+    """
     request = urllib.request.Request(url, headers={"Accept": "application/json"})
     if TOKEN:
         request.add_header("Authorization", f"Bearer {TOKEN}")
@@ -92,8 +117,11 @@ def get(url: str) -> tuple[Any, str]:
         wait = 2**attempt * random.uniform(0.5, 1)
         try:
             with OPENER.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                following = re.search(r'<([^>]+)>;\s*rel="next"', answer.headers.get("Link", ""))
-                return json.load(answer), following[1] if following else ""
+                moved = urlsplit(answer.url)[:2] != urlsplit(ENDPOINT)[:2]
+                if moved and TOKEN and url.startswith(f"{ENDPOINT}/api/"):
+                    without = "to which the token does not go: what is private would be missing"
+                    raise Stop(f"{url} is now at {answer.url}, {without}", 3)
+                return objects(json.load(answer)), next_page(url, answer.headers)
         except urllib.error.HTTPError as error:
             problem = f"{error.code} {error.reason}"
             if error.code != 429 and error.code < 500:
@@ -112,15 +140,15 @@ def pages(path: str) -> Iterator[dict]:
     """Every item of a list, however many pages it has; or the one object that `path` answers."""
     url = ENDPOINT + path
     while url:
-        answer, url = get(url)
-        if url and not url.startswith(ENDPOINT + "/"):
-            raise Stop(f"the next page is at {url}, not at {ENDPOINT}: the token stays here", 3)
-        yield from answer if isinstance(answer, list) else [answer]
+        found, url = get(url)
+        yield from found
 
 
 def records(arguments: list[str], key: str) -> list[dict]:
     """What came in, all of it checked before the first request."""
     if arguments:
+        if not all(map(str.strip, arguments)):
+            raise Stop(f"an argument is empty: each {key} has to have a character", 2)
         return [{key: value} for value in arguments]
     if sys.stdin.isatty():
         raise Stop(f"give each {key} as an argument, or NDJSON on standard input", 2)
@@ -132,7 +160,7 @@ def records(arguments: list[str], key: str) -> list[dict]:
             record = json.loads(line)
         except ValueError as error:
             raise Stop(f"standard input, line {number}: not JSON: {error}", 2) from None
-        if not isinstance(record, dict) or not isinstance(record.get(key), str):
+        if not isinstance(record, dict) or not isinstance(record.get(key), str) or not record[key].strip():
             raise Stop(f'standard input, line {number}: not an object with a text "{key}"', 2)
         found.append(record)
     return found
@@ -164,6 +192,10 @@ def run(main: Callable[[list[str]], int]) -> int:
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # the disk is full
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"error: standard output cannot be written to: {error.strerror}", file=sys.stderr)
+        return 3
     except KeyboardInterrupt:
         return 130
 

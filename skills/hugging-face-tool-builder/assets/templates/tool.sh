@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # __PURPOSE__
-# Runs under bash 3.2, the one of macOS, with curl 7.55 or newer and jq 1.6 or newer.
+# Runs under bash 3.2, the one of macOS, with jq 1.6 or newer, and curl 7.58 or newer: an older one sends the token
+# along when it follows a redirect to another host (CVE-2018-1000007).
 set -euo pipefail
 
 usage() {
@@ -10,7 +11,7 @@ __PURPOSE__
 usage: __NAME__.sh [--limit N] [__KEY__ ...]
 
 Takes each __KEY__ as an argument, or as NDJSON on standard input: one {"__KEY__": "..."} a line.
-Writes NDJSON on standard output: what came in, and __FIELDS__.
+Writes NDJSON on standard output: what came in, and __FIELD_NAMES__.
 
 options:
   --limit N   write at most N records
@@ -37,6 +38,8 @@ END
 # region plumbing
 endpoint=${HF_ENDPOINT:-https://huggingface.co}
 endpoint=${endpoint%/}
+origin=${endpoint#*://}
+origin=${endpoint%%://*}://${origin%%/*}
 
 fail() { # CODE MESSAGE
   printf 'error: %s\n' "$2" >&2
@@ -46,6 +49,8 @@ fail() { # CODE MESSAGE
 for program in curl jq; do
   command -v "$program" >/dev/null || fail 3 "$program is not installed"
 done
+set -E # the trap below holds inside functions too
+trap 'fail 3 "this command failed: $BASH_COMMAND"' ERR
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # The token reaches curl by a file in a folder of this user alone: arguments are seen by every user of the machine.
@@ -54,23 +59,37 @@ if [ -n "${HF_TOKEN:-}" ]; then
   printf 'Authorization: Bearer %s\n' "$HF_TOKEN" >"$work/token"
 fi
 
-# get URL: its answer in $work/body, the address of its next page in $next. Returns 1 when the Hub says no to this
-# request, and ends the script once retrying is no use. curl's own --retry would not do: it does not read RateLimit, by
-# which the Hub says when its window of 300 seconds ends.
+# get URL: its answer in $work/body, an object or a list of objects, and the address of its next page in $next. Where
+# the Hub says no to this request, $answered is empty and $refused 1; the script ends once retrying is no use. curl's
+# own --retry would not do: it does not read RateLimit, by which the Hub says when its window of 300 seconds ends.
+# Never `if get`: bash turns set -e off inside of a condition.
+refused=0 answered='' next=''
 get() {
-  local code status wait attempt=0
+  local said code hops final status wait attempt=0
+  answered='' next=''
   while :; do
     status=0
     : >"$work/headers"
-    code=$(curl --fail --silent --location --max-time 60 --header 'Accept: application/json' --header "@$work/token" \
-      --dump-header "$work/headers" --output "$work/body" --write-out '%{http_code}' "$1") || status=$?
+    : >"$work/body"
+    said=$(curl --fail --silent --location --max-time 60 --header 'Accept: application/json' --header "@$work/token" \
+      --dump-header "$work/headers" --output "$work/body" --write-out '%{http_code} %{num_redirects} %{url_effective}' \
+      "$1") || status=$?
+    read -r code hops final <<<"$said"
     tr -d '\r' <"$work/headers" >"$work/head"
     case $status:$code in
-      0:*) break ;;
+      0:*)
+        if jq -en 'input | if type == "array" then all(.[]; type == "object")
+            else type == "object" and .error == null end' "$work/body" >/dev/null 2>&1; then
+          break
+        fi
+        code="$code, but not the JSON that was asked for"
+        wait=''
+        ;;
       22:429 | 22:5*) wait=$(told_to_wait) ;;
       22:*)
         printf 'error: %s: %s\n' "$1" "$code" >&2
-        return 1
+        refused=1
+        return
         ;;
       *) # no connection, or half an answer
         code="no whole answer (curl's exit code $status)"
@@ -85,11 +104,28 @@ get() {
     printf '%s; trying again in %s s\n' "$code" "$wait" >&2
     sleep "$wait"
   done
-  next=$(sed -n 's/^[Ll][Ii][Nn][Kk]:.*<\([^>]*\)>; *rel="next".*/\1/p' "$work/head" | tail -n 1)
-  case $next in
-    '' | "$endpoint"/*) ;;
-    *) fail 3 "the next page is at $next, not at $endpoint: the token stays here" ;;
-  esac
+  if [ "$hops" -gt 0 ] && [ -s "$work/token" ]; then
+    case $1,$final in
+      "$endpoint"/api/*,"$origin"/*) ;;
+      "$endpoint"/api/*)
+        fail 3 "$1 is now at $final, to which the token does not go: what is private would be missing"
+        ;;
+    esac
+  fi
+  next=$(next_page "$1") || fail 3 "$1: its Link header cannot be read"
+  [ "$next" != "$1" ] || fail 3 "$1 names itself as its next page"
+  answered=yes
+}
+
+# next_page URL: the last answer's Link with rel=next, asked of the endpoint: a mirror passes on the Hub's addresses.
+next_page() {
+  jq -Rrn --arg url "$1" --arg endpoint "$endpoint" --arg prefix "${endpoint#"$origin"}" '
+    reduce inputs as $line ([]; if $line | test("^HTTP/") then [] else . + [$line] end)
+    | map(select(test("^link:"; "i"))) | join(",")
+    | [scan("<([^>]*)>([^<]*)") | select(.[1] | test(";\\s*rel\\s*=\\s*\"?next\"?\\s*(?:[;,]|$)"; "i"))[0]][0] // empty
+    | if startswith("?") then ($url | sub("[?].*"; "")) + . else . end | sub("^https?://[^/?]+"; "")
+    | if startswith($prefix + "/") then $endpoint + .[($prefix | length):]
+      elif startswith("/") then $endpoint + . else error("the next page is at \(.)") end' "$work/head"
 }
 
 # Seconds that a refusal asks for: RateLimit: "api";r=0;t=55 on the Hub, Retry-After elsewhere; nothing for neither.
@@ -108,13 +144,15 @@ records() {
   local key=$1
   shift
   if [ $# -gt 0 ]; then
-    jq -nc --arg key "$key" '$ARGS.positional[] | {($key): .}' --args "$@" >"$work/records"
+    jq -nc --arg key "$key" '
+      $ARGS.positional[] | if test("\\S") then {($key): .} else error("an argument is empty") end' --args "$@" \
+      >"$work/records" || fail 2 "each $key has to have a character, see the line above"
     return
   fi
   [ ! -t 0 ] || fail 2 "give each $key as an argument, or NDJSON on standard input"
   jq -Rc --arg key "$key" '
     select(test("\\S")) | input_line_number as $line | (try fromjson catch error("line \($line): not JSON"))
-    | if type == "object" and (.[$key] | type) == "string" then .
+    | if type == "object" and (.[$key] | type == "string" and test("\\S")) then .
       else error("line \($line): not an object with a text \"\($key)\"") end' >"$work/records" ||
     fail 2 "standard input, see the line above"
 }
@@ -125,16 +163,19 @@ filled() {
     (.[$key] | split("/") | map(@uri) | join("/")) as $value | $path | split("{\($key)}") | join($value)' <<<"$3"
 }
 
-# write FILE: its lines, until --limit is reached, where there is one; then it returns 1.
+# write FILE: its lines. Ends the script once --limit is reached, the reader has left, or they cannot be written.
 limit='' written=0
 write() {
-  if [ -z "$limit" ]; then
-    cat "$1"
-    return
+  local status=0
+  if [ -n "$limit" ]; then
+    head -n $((limit - written)) "$1" >"$work/some"
+    mv "$work/some" "$1"
   fi
-  head -n $((limit - written)) "$1"
   written=$((written + $(wc -l <"$1")))
-  [ "$written" -lt "$limit" ]
+  cat "$1" || status=$?
+  [ "$status" -ne 141 ] || exit "$refused" # SIGPIPE: the reader, `head` for one, has seen enough
+  [ "$status" -eq 0 ] || fail 3 "standard output cannot be written to"
+  [ "$written" != "$limit" ] || exit "$refused"
 }
 # endregion plumbing
 
@@ -161,18 +202,15 @@ while [ $# -gt 0 ]; do
 done
 
 records "$key" ${values[@]+"${values[@]}"}
-refused=0
 while IFS= read -r record <&3; do
   url=$endpoint$(filled "$path" "$key" "$record")
   while [ -n "$url" ]; do
-    if ! get "$url"; then
-      refused=1
-      break
-    fi
+    get "$url"
+    [ -n "$answered" ] || break
     jq -c --argjson record "$record" --arg fields "$fields" '
       if type == "array" then .[] else . end | . as $item
       | $record + ([$fields | split(",")[] | {(.): $item[.]}] | add)' "$work/body" >"$work/lines"
-    write "$work/lines" || exit "$refused"
+    write "$work/lines"
     url=$next
   done
 done 3<"$work/records"
