@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from huggingface_hub import ModelCard
+from huggingface_hub import CommitOperationAdd, ModelCard
 
 from .conftest import SCRIPTS, Desk
 from .test_run_and_compare import module_of
@@ -82,12 +82,17 @@ def test_a_pull_request_holds_the_result_once_and_every_other_byte(desk: Desk, r
     before, history = card(desk, repo), len(commits(desk, repo)[0])
     command = ("publish_eval.py", "eval.json", "--repo", repo)
     shown = desk.script(*command)
-    assert shown.returncode == 4 and "+" in shown.stderr and commits(desk, repo)[1] == []
+    assert shown.returncode == 4 and "+" in shown.stdout and commits(desk, repo)[1] == []
+    assert "this would add 1 result by a pull request" in shown.stderr and "error" not in shown.stderr
+    planned = desk.json(*command, code=4)
+    assert planned["diff"] in shown.stdout and planned["text"] in shown.stdout and planned["verified"] is None
     done = desk.json(*command, "--yes")
     assert done["pull_request"].endswith(f"{repo}/discussions/1")
     assert card(desk, repo) == before and len(commits(desk, repo)[0]) == history, "main is not touched"
     proposed = card(desk, repo, "refs/pr/1")
     assert only_inserted(before, proposed)
+    inserted = len(proposed.encode()) - len(before.encode())
+    assert done["verified"] == f"{inserted} bytes inserted into README.md, nothing else changed"
     results = ModelCard(proposed).data.eval_results or []
     assert [(r.dataset_type, r.metric_value) for r in results] == [("me/old", 0.5), ("org/rows", 0.625)]
     assert results[1].metric_name == "accuracy (skillpack, 200 rows)"
@@ -102,8 +107,37 @@ def test_a_pull_request_holds_the_result_once_and_every_other_byte(desk: Desk, r
     (desk.folder / "eval.json").write_text(json.dumps(result(0.7)))
     refused = desk.script(*command, "--yes")
     assert refused.returncode == 2 and "0.625, and this is 0.7" in refused.stderr
-    desk.json(*command, "--yes", "--overwrite", "--direct")
+    replaced = desk.json(*command, "--yes", "--overwrite", "--direct")
+    assert replaced["verified"] == "README.md is as the diff shows it, nothing else changed"
     assert card(desk, repo) == proposed.replace("0.625", "0.7")
+
+
+def test_what_a_reader_would_miss_is_said_before_and_the_text_says_how_it_was_measured(desk: Desk, repo: str) -> None:
+    command = ("publish_eval.py", "eval.json", "--repo", repo)
+    vague = desk.json(*command, code=4)["warnings"]
+    assert len([each for each in vague if "shows this token no dataset 'org/rows'" in each]) == 1
+    (lacks,) = [each for each in vague if each.startswith("not recorded")]
+    assert all(word in lacks for word in ("hash of the rows of rows", "revision of rows's", "seed", "chat_template"))
+    whole, dataset = result(dataset=f"{desk.user}/rows"), f"{desk.user}/rows"
+    desk.api.create_repo(dataset, repo_type="dataset")
+    whole["settings"] |= {"seed": 0, "chat_template": True, "decoding": "greedy"}
+    whole["tasks"][0]["items_sha256"] = "0" * 64
+    (desk.folder / "eval.json").write_text(json.dumps(whole))
+    done = desk.json(*command, "--notes", "Measured on one laptop.", "--yes")
+    assert [each for each in done["warnings"] if "be sure that" not in each] == []
+    (opened, *_) = desk.api.get_discussion_details(repo, 1).events
+    how = 'accuracy: 0.625 (skillpack, 200 rows, 95 % interval 0.5 to 0.7)\n  score choice, prompt "{q}"'
+    assert opened.content == done["text"] == f"Measured on one laptop.\n\n- rows/{how}"
+
+
+def test_a_commit_that_touches_another_file_is_not_called_verified(desk: Desk, repo: str) -> None:
+    script = module_of(SCRIPTS / "publish_eval.py")
+    head, before = desk.api.model_info(repo).sha, card(desk, repo)
+    operations = [CommitOperationAdd(name, b"x") for name in ("README.md", "config.json")]
+    made = desk.api.create_commit(repo, operations, commit_message="two files")
+    published = {"commit": made.commit_url, "pull_request": None}
+    with pytest.raises(script.Failure, match=r"touches README\.md, config\.json"):
+        script.verified(desk.api, repo, "README.md", before, "x", head, published)
 
 
 def test_a_benchmarks_result_is_one_file_and_only_for_what_is_registered(desk: Desk, repo: str) -> None:
@@ -280,7 +314,8 @@ def test_a_file_on_this_machine_is_published_by_the_name_of_its_task(desk: Desk,
     rows = desk.rows("private-rows.jsonl", [{"a": 1}])
     (desk.folder / "eval.json").write_text(json.dumps(result(dataset=str(rows))))
     shown = desk.script("publish_eval.py", "eval.json", "--repo", repo)
-    assert shown.returncode == 4 and str(desk.folder) not in shown.stderr
+    assert shown.returncode == 4 and str(desk.folder) not in shown.stderr + shown.stdout
+    assert "'rows' is no ORG/NAME of the Hub" in shown.stderr
     (desk.folder / "eval.json").write_text('{"schema": "skillpack/eval/1"}')
     wrong = desk.script("publish_eval.py", "eval.json", "--repo", repo)
     assert wrong.returncode == 2 and "'tasks' is a required property" in wrong.stderr

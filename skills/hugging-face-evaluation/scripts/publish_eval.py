@@ -13,7 +13,9 @@ SCORES is eval.json of run_eval.py, or evals-extracted.json of extract_evals.py.
   eval-results   .eval_results/NAME.yaml, for a dataset that is registered as a benchmark (it has an eval.yaml):
                  name it with --benchmark, its task with --benchmark-task, and one score with --only
 A result that is there already, in the repository or in an open pull request, is not added again; one with another
-value is refused unless --overwrite. The diff is shown, and without --yes nothing is written (exit 4).
+value is refused unless --overwrite. The diff, the text of the pull request and what a reader will miss (a dataset that
+is not on the Hub, a commit that was not recorded) are shown, and without --yes nothing is written (exit 4). After it is
+written it is read back: the commit must change those bytes and no others.
 
 examples:
   python scripts/publish_eval.py evals/mine-gsm8k/eval.json --repo me/mine
@@ -26,6 +28,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -125,6 +128,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -304,11 +312,13 @@ def commit_file(
 TITLE = "Add evaluation results"  # of pull requests: by it, open ones are found again
 METRICS = {"acc": "accuracy"}  # lm-eval's name -> the Hub's
 FOLDER = ".eval_results"
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def main(argv: list[str]) -> int:
     args = arguments(argv)
-    claims = chosen(claims_of(args.scores, args), args)
+    claims, warnings = claims_of(args.scores, args)
+    claims = chosen(claims, args)
     api, who = sign_in()
     repo = args.repo or claims[0]["model"]
     if args.direct:
@@ -322,25 +332,31 @@ def main(argv: list[str]) -> int:
     document = {
         "schema": "skillpack/published-eval/1", "repo": repo, "to": args.to, "file": path,
         "added": [described(claim) for claim in added], "already_there": len(claims) - len(added),
-        "diff": diff_of(path, before, after), "pull_request": None, "commit": None,
+        "diff": diff_of(path, before, after), "text": text_of(added, args.notes), "warnings": warnings,
+        "pull_request": None, "commit": None, "verified": None,
     }  # fmt: skip
     if not added:
-        return told(document, f"nothing to add: {repo} holds all {len(claims)} results already", args)
+        return told(document, f"nothing to add: {repo} has {counted(claims)} already", args)
     if proposal := open_proposal(api, repo, claims, change, args):
         document |= {"pull_request": proposal, "added": []}
         return told(document, f"nothing to add: {proposal} proposes them already", args)
     if path == "README.md":
         validate(after)
-    log(document["diff"])
+        warnings += unknown_datasets(api, added)
+    for warning in warnings:
+        log(f"warning: {warning}")
+    if not args.json:
+        say(f"{document['diff']}\n\nText of the {'commit' if args.direct else 'pull request'}:\n{document['text']}")
     if not args.yes:
         if args.json:
             emit(document)
         where = "the branch main of" if args.direct else "a pull request to"
-        raise Failure(f"this would add {len(added)} results by {where} {repo}", "read the diff, then run it again "
-                      "with --yes", EXIT_UNCONFIRMED)  # fmt: skip
-    about = "\n".join(f"- {described(claim)}" for claim in added)
-    document |= commit_file(api, repo, path, after, head, title_of(added), about, args.direct)
-    return told(document, f"published: {document['pull_request'] or document['commit']}", args)
+        fix = "read the diff, then run it again with --yes"
+        raise Failure(f"this would add {counted(added)} by {where} {repo}", fix, EXIT_UNCONFIRMED)
+    document |= commit_file(api, repo, path, after, head, title_of(added), document["text"], args.direct)
+    document["verified"] = verified(api, repo, path, before, after, head, document)
+    return told(document, f"published: {document['pull_request'] or document['commit']}\n"
+                f"verified: {document['verified']}", args)  # fmt: skip
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
@@ -355,7 +371,11 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     options.add_argument("--benchmark", help="with --to eval-results: dataset that is registered as a benchmark")
     options.add_argument("--benchmark-task", help="with --to eval-results: id of a task in its eval.yaml")
     options.add_argument("--percent", action="store_true", help="publish values times 100")
-    options.add_argument("--notes", help="with --to eval-results: about the setup (default: harness, rows, interval)")
+    options.add_argument(
+        "--notes",
+        help="what a reader should know: first in the pull request's text; with --to eval-results also the entry's "
+        "notes (default: harness, rows, interval)",
+    )
     options.add_argument("--overwrite", action="store_true", help="replace the value of a result that is there")
     options.add_argument("--direct", action="store_true", help="commit to main in place of a pull request")
     options.add_argument("--yes", action="store_true", help="write it")
@@ -376,8 +396,12 @@ def told(document: dict, sentence: str, args) -> int:
 # ---- what is claimed
 
 
-def claims_of(path: Path, args) -> list[dict]:
-    """Results in one form: {model, label, dataset, config, split, name, metric, value, setup, source, date}."""
+def counted(claims: list[dict]) -> str:
+    return f"{len(claims)} result{'s' if len(claims) != 1 else ''}"
+
+
+def claims_of(path: Path, args) -> tuple[list[dict], list[str]]:
+    """(results as {model, label, dataset, config, split, name, metric, value, setup, how, source, date}, warnings)."""
     try:
         kind = json.loads(path.read_text(encoding="utf-8")).get("schema", "")
     except (OSError, ValueError, AttributeError) as error:
@@ -390,12 +414,16 @@ def claims_of(path: Path, args) -> list[dict]:
         raise Failure(f"the scores are of {model['id']}, which is no repository", "name it with --repo", EXIT_USAGE)
     if model["kind"] == "hub" and args.repo not in (None, model["id"]):
         raise Failure(f"the scores are of {model['id']}, not of {args.repo}", "evaluate that model", EXIT_USAGE)
+    warnings = unrecorded(result, args.only)
     if model["kind"] != "hub":
-        log(f"warning: the scores are of {model['kind']} {Path(model['id']).name}: be sure that {args.repo} holds it")
+        name = Path(model["id"]).name
+        warnings.append(f"the scores are of {model['kind']} {name}: be sure that {args.repo} holds it")
     claims = []
     for task in result["tasks"]:
         source = task["source"]
-        on_hub_id = re.fullmatch(r"[\w.-]+/[\w.-]+", source["id"] or "") and not Path(source["id"]).exists()
+        on_hub_id = HUB_ID.fullmatch(source["id"] or "") and not Path(source["id"]).exists()
+        how = [f"score {task['score']}" if task["score"] else "", f"prompt {quoted(task['prompt'])}",
+               f"judge {task['judge']['model']}" if task["judge"] else ""]  # fmt: skip
         for name, metric in task["metrics"].items():
             setup = [task["harness"], *([f"{task['shots']}-shot"] if task.get("shots") is not None else []),
                      f"{metric['rows']} rows"]  # fmt: skip
@@ -407,14 +435,34 @@ def claims_of(path: Path, args) -> list[dict]:
                 "config": source["config"], "split": source["split"],
                 "metric": METRICS.get(name.partition(" (")[0], name.partition(" (")[0]), "metric_name": name,
                 "value": metric["value"], "setup": ", ".join(setup), "interval": interval, "source": None,
-                "date": result["created"][:10],
+                "how": ", ".join(part for part in how if part), "date": result["created"][:10],
             })  # fmt: skip
-    return claims
+    return claims, warnings
 
 
-def claims_of_extracted(document: dict, args) -> list[dict]:
-    if document["ambiguous"]:
-        log(f"warning: {len(document['ambiguous'])} cells were ambiguous, and are not published")
+def unrecorded(result: dict, only: list[str]) -> list[str]:
+    """A warning that lists what eval.json does not say of its measurement, so that nobody could repeat it."""
+    model, settings = result["model"], result["settings"]
+    missing = [] if model["version"] else [f"the version of the model {Path(model['id']).name}"]
+    for task in result["tasks"]:
+        published = not only or any(f"{task['task']}/{name}" in only for name in task["metrics"])
+        if published and not re.fullmatch(r"[0-9a-f]{64}", task["items_sha256"]):
+            missing.append(f"the hash of the rows of {task['task']} (items_sha256)")
+            if not task["source"]["revision"]:  # the hash alone would tell which rows they were
+                missing.append(f"the revision of {task['task']}'s dataset")
+    missing += [f"the setting {name}" for name in ("seed", "chat_template", "decoding") if settings[name] is None]
+    fix = "measure again with run_eval.py, or say in --notes what you know"
+    return [f"not recorded: {', '.join(missing)}; nobody can repeat this measurement: {fix}"] if missing else []
+
+
+def quoted(prompt: str, most: int = 300) -> str:
+    """A prompt in one line of text, cut where it is long."""
+    return json.dumps(prompt if len(prompt) <= most else f"{prompt[:most]}…", ensure_ascii=False)
+
+
+def claims_of_extracted(document: dict, args) -> tuple[list[dict], list[str]]:
+    ambiguous = len(document["ambiguous"])
+    warnings = [f"ambiguous cells that are not published: {ambiguous}"] if ambiguous else []
     source = document["source"]
     claims = []
     for result in document["results"]:
@@ -427,10 +475,11 @@ def claims_of_extracted(document: dict, args) -> list[dict]:
             "model": document["model"], "label": label, "name": result["benchmark"], "dataset": dataset,
             "config": None, "split": None, "metric": result["metric"], "metric_name": result["metric"],
             "value": result["value"], "setup": result["setup"] or "", "interval": "",
+            "how": f"as stated by {source['url']}" if source["url"] else "",
             "source": {"name": source["name"], "url": source["url"]} if source["url"] else None,
             "date": document["created"][:10],
         })  # fmt: skip
-    return claims
+    return claims, warnings
 
 
 def chosen(claims: list[dict], args) -> list[dict]:
@@ -449,6 +498,12 @@ def chosen(claims: list[dict], args) -> list[dict]:
 def described(claim: dict) -> str:
     more = ", ".join(part for part in (claim["setup"], claim["interval"]) if part)
     return f"{claim['label']}: {rounded(claim['value']):g}" + (f" ({more})" if more else "")
+
+
+def text_of(added: list[dict], notes: str | None) -> str:
+    """What the pull request says: the user's notes, then of each result what was measured and how."""
+    lines = [f"- {described(claim)}" + (f"\n  {claim['how']}" if claim["how"] else "") for claim in added]
+    return "\n".join([*([notes, ""] if notes else []), *lines])
 
 
 def rounded(value: float) -> float:
@@ -671,6 +726,51 @@ def eval_results_change(api, repo: str, revision: str, claims: list[dict], args)
 
 
 # ---- the Hub
+
+
+def unknown_datasets(api, claims: list[dict]) -> list[str]:
+    """A warning for each dataset of the results that the Hub does not show to this token."""
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+
+    warnings = []
+    for name in dict.fromkeys(claim["dataset"] for claim in claims):
+        problem = "" if HUB_ID.fullmatch(name) else f"{name!r} is no ORG/NAME of the Hub"
+        try:
+            if not problem:
+                with on_hub(f"looking up the dataset {name}", passing=(RepositoryNotFoundError, HFValidationError)):
+                    api.dataset_info(name)
+        except GatedRepoError:  # a kind of RepositoryNotFoundError, and yet it is there
+            pass
+        except (RepositoryNotFoundError, HFValidationError):
+            problem = f"the Hub shows this token no dataset {name!r}"
+        if problem:
+            warnings.append(f"{problem}: the card will name it all the same, as `type`; --dataset names another")
+    return warnings
+
+
+def verified(api, repo: str, path: str, before: str, after: str, head: str, published: dict) -> str:
+    """What the commit did to `head`, in words. `commit_file` has proved that it holds `after`, byte by byte.
+
+    Raises Failure where another file differs.
+    """
+    from huggingface_hub.hf_api import RepoFile
+
+    def files(revision: str) -> set[tuple[str, str]]:
+        tree = api.list_repo_tree(repo, recursive=True, revision=revision)
+        return {(entry.path, entry.blob_id) for entry in tree if isinstance(entry, RepoFile)}
+
+    with on_hub(f"listing {repo}"):
+        touched = {name for name, _ in files(head) ^ files(published["commit"].rpartition("/")[2])}
+    if touched != {path}:
+        where = published["pull_request"] or published["commit"]
+        raise Failure(f"{where} touches {', '.join(sorted(touched))}, and was to touch {path} alone",
+                      "look at it before it is merged")  # fmt: skip
+    old, new = before.encode(), after.encode()
+    start = next((at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), len(old))
+    added = len(new) - len(old)
+    if added > 0 and new[:start] + new[start + added :] == old:
+        return f"{added} bytes inserted into {path}, nothing else changed"
+    return f"{path} is as the diff shows it, nothing else changed"
 
 
 def open_proposal(api, repo: str, claims: list[dict], change, args) -> str | None:
