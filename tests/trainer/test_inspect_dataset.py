@@ -335,6 +335,7 @@ def test_tokens_are_counted_through_the_chat_template_of_the_model(tmp_path, tin
     assert tokens["max"] == max(lengths)
     assert tokens["p50"] == sorted(lengths)[30]
     assert tokens["percent_cut"]["4096"] == round(100 / 61, 2)
+    assert tokens["percent_cut"][str(-(-tokens["max"] // 64) * 64)] == 0, "the length that the plan takes"
     assert tokens["trained_mean"] == round((sum(lengths) - sum(prompts)) / 61, 1)
     assert tokens["fully_masked_rows"] == 1
     assert report["chat_template"] == {

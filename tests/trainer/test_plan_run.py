@@ -340,6 +340,105 @@ def test_why_not_answers_with_numbers(job, flavor, says):
     assert any(character.isdigit() for character in answer) or flavor == A100
 
 
+def test_why_not_takes_several_beside_a_flavor_that_is_named_and_gives_the_reason(job):
+    plan = job("Qwen3-8B", "--flavor", "h200", "--why-not", A100, "t4-small", "h200")
+    answers = {choice["what"]: choice["why"] for choice in plan["choices"] if choice["what"].startswith("not ")}
+    assert "it fits" in answers[f"not {A100}"] and answers[f"not {A100}"].endswith("--flavor names h200")
+    assert "with --qlora" in answers["not t4-small"] or "beside its GPU" in answers["not t4-small"]
+    assert answers["not h200"] == "it is the choice"
+    (dearer,) = [c["why"] for c in job("Qwen3-8B", "--why-not", "h200")["choices"] if c["what"] == "not h200"]
+    assert "its price an hour is higher" in dearer
+
+
+def test_compare_is_one_table_of_all_that_fits_and_why_the_others_do_not(job, planner, capsys):
+    table = job("Llama-2-13b", "--compare")["compared"]
+    assert len(table) == 3 * len(json.loads((ASSETS / "hardware.json").read_text())["flavors"])
+    fits, not_fit = [row for row in table if row["fits"]], [row for row in table if not row["fits"]]
+    assert {row["change"] for row in fits} >= {"lora", "qlora"} and all(row["why"] for row in not_fit)
+    assert all(row["cost_usd"] <= row["cost_usd_at_most"] for row in fits)
+    assert [row["cost_usd_at_most"] for row in fits] == sorted(row["cost_usd_at_most"] for row in fits)
+    assert {row["change"] for row in job("Llama-2-13b", "--compare", "--lora")["compared"]} == {"lora"}
+    assert "compared" not in job("Llama-2-13b")
+
+
+def test_a_timeout_is_taken_and_cost_and_deadline_follow(planner, job, report, tmp_path):
+    plan = job("Qwen3-8B", "--timeout", "3h")
+    estimate = plan["estimate"]
+    assert (estimate["timeout_seconds"], estimate["cost_usd_at_most"]) == (10800, 7.5)
+    assert 3600 < plan["settings"]["deadline_seconds"] < 10800
+    Path("plan.json").unlink()
+    write_report(report, rows=10_000, longest=1000)
+    short = ("--where", "hf-jobs", "--prices", "dated", "--flavor", A100, "--timeout", "30m")
+    assert "the slow end of the estimate is" in refused(planner, tmp_path / "Qwen3-8B", *short)
+    tight = job("Qwen3-8B", "--flavor", A100, "--timeout", "30m", "--tight")
+    assert tight["estimate"]["timeout_seconds"] == 1800
+    assert any("WILL stop there" in line for line in tight["warnings"])
+
+
+def test_what_is_never_passed_is_rounded_up_to_the_cent(planner, job):
+    assert [planner.cent_up(usd) for usd in (3.125, 3.12, 8.0, 0.0)] == [3.13, 3.12, 8.0, 0.0]
+    plan = job("Qwen3-8B", "--timeout", "75m")
+    assert plan["estimate"]["cost_usd_at_most"] == 3.13 and "never above $3.13" in planner.card(plan)
+
+
+def test_scoring_base_and_tuned_is_part_of_the_run(job, report):
+    whole, none = job("Qwen3-8B"), job("Qwen3-8B", "--held-out-rows", "1")
+    scoring = whole["estimate"]["scoring_seconds"]
+    assert scoring > 20 * none["estimate"]["scoring_seconds"]
+    grown = whole["estimate"]["run_seconds"] - none["estimate"]["run_seconds"]
+    assert grown == pytest.approx(scoring - none["estimate"]["scoring_seconds"], abs=2)
+    assert whole["estimate"]["train_seconds"] == none["estimate"]["train_seconds"]
+    assert "scoring 200 held-out rows" in whole["estimate"]["rests_on"]
+    write_report(report, split={"key": "group", "fraction": 0.1, "seed": 0, "held_out_rows": 7})
+    assert "scoring 7 held-out rows" in job("Qwen3-8B")["estimate"]["rests_on"]
+
+
+def test_checkpointing_is_on_when_asked_and_where_a_fifth_more_would_not_fit(planner, job):
+    asked = job("Qwen3-0.6B", "--checkpointing")
+    assert asked["settings"]["activation_checkpointing"]
+    assert ("checkpointing of activations", "as asked") in {(c["what"], c["why"]) for c in asked["choices"]}
+    for name in MODELS:
+        plan = job(name)
+        if not plan["settings"]["activation_checkpointing"]:
+            assert plan["estimate"]["memory_gb"] * 1.2 <= plan["hardware"]["memory_gb"] + 0.05, name
+
+
+def test_the_card_speaks_of_one_epoch_and_of_the_parameters_to_two_places(planner, job):
+    card = planner.card(job("Llama-2-13b", "--epochs", "1"))
+    assert "13.02B parameters" in card and "1 epoch of" in card and "1 epochs" not in card
+
+
+def test_a_model_without_weights_is_a_warning_and_one_with_weights_none(planned, job, tiny_model):
+    assert any("HAS NO WEIGHTS" in line for line in job("Qwen3-8B")["warnings"])
+    assert not any("WEIGHTS" in line for line in planned(tiny_model)["warnings"])
+
+
+def test_a_repository_of_the_hub_without_weights_is_a_warning(planner, hub: LocalHub, tmp_path, monkeypatch):
+    from huggingface_hub import HfApi
+
+    api, folder = hub.api(), write_model(tmp_path / "m")
+    repo = f"{api.whoami()['name']}/empty-of-weights"
+    api.create_repo(repo)
+    api.upload_folder(repo_id=repo, folder_path=folder)
+    monkeypatch.setattr("huggingface_hub.HfApi", lambda: HfApi(endpoint=hub.url, token=api.token))
+    assert not planner.has_weights(repo, None)
+    api.upload_file(path_or_fileobj=b"x", path_in_repo="pytorch_model.bin", repo_id=repo)
+    assert planner.has_weights(repo, None)
+
+
+def test_a_tokenizer_of_another_model_or_below_the_rows_length_is_a_warning(job, planned, tmp_path):
+    jobs = ("--where", "hf-jobs", "--prices", "dated")
+    model = write_model(tmp_path / "m")
+    small = {"model": {"vocab": {str(i): i for i in range(259)}}, "added_tokens": []}
+    (model / "tokenizer.json").write_text(json.dumps(small))
+    (model / "tokenizer_config.json").write_text('{"chat_template": "x", "model_max_length": 128}')
+    warnings = planned(model, *jobs)["warnings"]
+    assert any("259 entries and the model 151936 embeddings" in line for line in warnings)
+    assert any("model_max_length is 128 and rows have up to 500" in line for line in warnings)
+    (model / "tokenizer_config.json").write_text('{"chat_template": "x", "model_max_length": 131072}')
+    assert not any("model_max_length" in line for line in planned(model, *jobs)["warnings"])
+
+
 def test_a_rehearsal_is_short_and_cheap(job):
     plan = job("Qwen3-0.6B", "--test-run")
     assert plan["name"].endswith("-test")
@@ -549,11 +648,12 @@ def test_a_report_from_the_future_is_refused(planner, report, tiny_model):
         planner.main(["--model", str(tiny_model)])
 
 
-def test_the_next_line_names_no_script_that_is_not_there(planner, job):
+def test_the_next_line_names_a_script_that_is_there_from_the_users_folder(planner, job, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [str(SCRIPTS / "plan_run.py")])
     for method in METHODS:
         step = planner.next_step(job("Qwen3-0.6B", "--method", method), Path("plan.json"))
-        named = [word for word in step.split() if word.startswith("scripts/")]
-        assert all((SCRIPTS.parent / word).is_file() for word in named), step
+        named = [word for word in step.split() if word.endswith(".py")]
+        assert named and all(Path(word).is_file() for word in named), step
 
 
 def test_the_tables_of_the_references_are_those_of_the_assets():

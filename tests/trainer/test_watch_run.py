@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -248,13 +249,14 @@ def test_an_earlier_attempts_failure_is_not_taken_for_the_last_ones(watch_run: M
     assert watch_run.diagnose(progress, "Job failed with exit code: 1", facts)["kind"] == "disk"
 
 
-def test_every_diagnosis_gives_a_whole_command(watch_run: ModuleType) -> None:
+def test_every_diagnosis_gives_a_whole_command(watch_run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", [str(SCRIPTS / "watch_run.py")])
     facts = watch_run.facts_of({"plan": "my plan.json"}, None, None, None)
     for kind, _, cause, following in watch_run.DIAGNOSES:
         text = following.format_map(facts)
         assert "{" not in text and cause, kind
-        for script in (word for word in text.split() if word.startswith("scripts/")):
-            assert (SCRIPTS.parent / script).is_file(), script
+        for script in re.findall(r"python (\S+\.py)", text):
+            assert Path(script).is_file(), script
     page = (SCRIPTS.parent / "references/troubleshooting.md").read_text()
     assert [kind for kind, *_ in watch_run.DIAGNOSES if f"`{kind}`" not in page] == []
 

@@ -23,6 +23,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -122,6 +123,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -393,10 +399,14 @@ def group_of(row: dict, exact: bool = False) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def draw_of(group: str, seed: int) -> float:
+    """A number from 0 to 1 that the hash of a group draws for it, whatever other groups there are."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big") / 2**64
+
+
 def is_held_out(group: str, fraction: float, seed: int) -> bool:
     """Whether a group belongs to the held-out part: by its hash, so that added rows move no old one."""
-    draw = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big")
-    return draw / 2**64 < fraction
+    return draw_of(group, seed) < fraction
 
 
 def held_out(row: dict, split: dict) -> bool:
@@ -946,7 +956,9 @@ def measure_tokens(rows: list[dict], method: str | None, counter, max_length: in
     if not lengths:
         return {"counted_with": counter.name, "rows": len(rows), "mean": 0, "p50": 0, "p95": 0, "max": 0}, len(rows)
     p50, p95 = numpy.percentile(lengths, [50, 95]).round().astype(int).tolist()
-    cut = {str(at): 100 * sum(n > at for n in lengths) / len(lengths) for at in sorted({*LENGTHS, max_length})}
+    nearest = {-(-tokens // 64) * 64 for tokens in (p95, max(lengths))}  # of which the plan takes the second
+    limits = sorted({*LENGTHS, max_length, *nearest})
+    cut = {str(at): 100 * sum(n > at for n in lengths) / len(lengths) for at in limits}
     tokens = {
         "counted_with": counter.name,
         "rows": len(rows),
@@ -1100,7 +1112,9 @@ def print_statistics(report: dict) -> None:
     )
     if "percent_cut" in tokens:
         label, at = ("Longer", "than") if only else ("Cut", "at")
-        say(f"{label}: " + ", ".join(f"{percent} % {at} {limit}" for limit, percent in tokens["percent_cut"].items()))
+        whole = -(-tokens["max"] // 64) * 64
+        say(f"{label}: " + ", ".join(f"{percent} % {at} {limit}" for limit, percent in tokens["percent_cut"].items())
+            + f"; the plan takes {min(whole, 4096)}, or what the model allows, unless --max-length")  # fmt: skip
     if "trained_mean" in tokens:
         say(
             f"Loss: {tokens['trained_mean']} tokens a row carry it; "

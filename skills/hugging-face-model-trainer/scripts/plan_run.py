@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -121,6 +122,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
     return document
 
 
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
+
+
 class Parser(argparse.ArgumentParser):
     def print_help(self, file=None) -> None:
         super().print_help(file or RESULT)
@@ -220,6 +226,54 @@ def live_flavors() -> tuple[list[dict], str]:
 
 # endregion skillpack:flavors
 
+# region skillpack:jobs
+import math
+
+ACTIVE = ("SCHEDULING", "RUNNING")  # every other stage is an end: COMPLETED, ERROR, CANCELED, DELETED
+
+
+def stage_of(job) -> str:
+    return str(getattr(job.status.stage, "value", job.status.stage))
+
+
+def decisive(stages: list[str]) -> str:
+    """The stage of jobs that need each other: the worst that one of them is in."""
+    for stage in ("ERROR", "CANCELED", "DELETED", "RUNNING", "SCHEDULING"):
+        if stage in stages:
+            return stage
+    return "COMPLETED"
+
+
+def usd_of(seconds: float, usd_per_hour: float) -> float:
+    """Dollars for `seconds` since a job was made: starting and running are billed, by minutes begun."""
+    return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
+
+
+def money(usd: float, at_most: bool = False) -> str:
+    """Dollars and cents, and more digits for sums below ten cents; `at_most` rounds up, to keep its word."""
+    digits = 2 if usd >= 0.1 or not usd else 4
+    if at_most:
+        usd = math.ceil(round(usd * 10**digits, 6)) / 10**digits
+    return f"${usd:,.{digits}f}"
+
+
+def clock(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def seconds_of(text: str) -> int:
+    """'90m', '2h', '1.5h', '3600' or '3600s' -> seconds; argparse shows what is raised."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]] if match else 0
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, or a number with s, m, h or d")
+    return int(seconds)
+
+
+# endregion skillpack:jobs
+
 import math
 import shutil
 import time
@@ -230,6 +284,9 @@ CPU_BELOW = 50_000_000  # parameters; above this a Job's CPU is not looked at un
 GENERATIONS = 8  # TRL's default: the answers of a prompt that GRPO holds against each other
 ADAPTER_KEYS = ("r", "lora_alpha", "lora_dropout", "target_modules")  # what a plan says of an adapter
 MARGIN = 1.15  # planned memory over estimated memory
+OFF_MARGIN = (
+    1.2  # the same without checkpointing of activations: estimates err by up to a fifth, and this is the remedy
+)
 SHOWN = 0.98  # of a GPU's nominal memory, in 10^9 bytes, is what a process sees
 RUNTIME_GB = {"cpu": 0.9, "cuda": 1.5, "mps": 1.0}  # interpreter, libraries, kernels
 WIDTH = {"fp32": 4, "bf16": 2, "fp16": 2}  # bytes
@@ -244,8 +301,10 @@ EXTRA_WORK = {"sft": 0, "dpo": 2, "reward": 0, "kto": 6, "grpo": 0}
 LOSS_TILE = 4096, 32768  # tokens x vocabulary entries: TRL 1.16 computes the loss in tiles, never the whole logits
 # TRL's own defaults for full fine-tuning; an adapter takes ten times as much (TRL's guide "LoRA without regret").
 RATES = {"sft": 2e-5, "dpo": 1e-6, "kto": 1e-6, "grpo": 1e-6, "reward": 1e-5}
+VOCABULARY_USED = 0.8  # of the embeddings have a token; padding takes a few per cent, another's tokenizer most of them
 CPU_CORE_GFLOPS = 40  # of a Job's core in float32: assumed, not measured yet
 TWO_NODES = 0.54  # speed of a GPU among two nodes over one node: Qwen-7B LoRA at 1,024 tokens, 2.8 s against 5.17 s
+SAVING_SECONDS = 600  # of a timeout, kept for saving and for what comes after the last step
 DOWNLOAD_GB_PER_SECOND, START_SECONDS = 0.2, 300  # of a Job: assumed, not measured yet
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -303,7 +362,11 @@ def read_model(model_id: str, revision: str | None) -> tuple[dict, list[str]]:
     model["parameters"] = counted or shapes_parameters(model)
     model["parameters_from"] = "safetensors headers" if counted else "the config's shapes"
     model["active_parameters"] = model["parameters"] - idle_parameters(model)
-    return model, config_warnings(model_id, revision, text, model)
+    missing = [] if counted or has_weights(whole, whole_revision) else [
+        f"{whole} HAS NO WEIGHTS (no .safetensors or .bin file): a run would fail when it loads them; "
+        "push them, or name the repository or the folder that has them"
+    ]  # fmt: skip
+    return model, missing + config_warnings(model_id, revision, text, model)
 
 
 def earlier_stage(model_id: str) -> tuple[str, dict]:
@@ -328,7 +391,7 @@ def earlier_stage(model_id: str) -> tuple[str, dict]:
         if job.get("bucket"):
             found["bucket"] = {"id": job["bucket"], "path": f"{job['bucket_folder']}/{place.name}"}
     if not place.is_dir():
-        raise Failure(f"{place} is not here", f"python scripts/watch_run.py {folder} --download", EXIT_USAGE)
+        raise Failure(f"{place} is not here", f"python {beside('watch_run.py')} {folder} --download", EXIT_USAGE)
     earlier = run["plan"]["model"]
     stage = {"name": run["name"], "method": run["plan"]["method"], "model": earlier["id"], "steps": run["steps"],
              "dataset": run["plan"]["dataset"]["source"]["id"]}  # fmt: skip
@@ -387,6 +450,21 @@ def count_parameters(model_id: str, revision: str | None) -> int | None:
     return sum(metadata.parameter_count.values())
 
 
+def has_weights(model_id: str, revision: str | None) -> bool:
+    """Whether a file of weights lies in the folder or on the Hub; True where the Hub cannot be asked."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        if Path(model_id).is_dir():
+            names = [path.name for path in Path(model_id).iterdir()]
+        else:
+            names = HfApi().list_repo_files(model_id, revision=revision)
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError):
+        return True
+    return any(re.search(r"\.(safetensors|bin|pt|pth)$", name) for name in names)
+
+
 def attention_parameters(model: dict) -> int:
     """Of one layer's queries, keys, values and output."""
     return model["hidden_size"] * model["head_dim"] * 2 * (model["attention_heads"] + model["key_value_heads"])
@@ -438,7 +516,24 @@ def config_warnings(model_id: str, revision: str | None, text: dict, model: dict
             f"the tokenizer has ids up to {highest} and the model {model['vocab_size']} embeddings: "
             "a row with such a token ends training with an index error"
         )
+    elif highest and highest + 1 < VOCABULARY_USED * model["vocab_size"]:
+        warnings.append(
+            f"the tokenizer has {highest + 1} entries and the model {model['vocab_size']} embeddings: is it this "
+            "model's own? Times and cost rest on the tokens that it counts"
+        )
     return warnings
+
+
+def length_warnings(model: dict, longest: int, settings: dict) -> list[str]:
+    """Rows that are longer than the tokenizer says that the model takes."""
+    allowed = read_json(model["id"], model["revision"], "tokenizer_config.json", required=False).get("model_max_length")
+    taken = min(longest, settings["max_length"])
+    if not allowed or allowed >= taken:  # a tokenizer without a limit says 1e30
+        return []
+    return [
+        f"the tokenizer's model_max_length is {allowed} and rows have up to {taken} tokens: --max-length {allowed}, "
+        "unless the model takes more"
+    ]
 
 
 def has_file(model_id: str, revision: str | None, name: str) -> bool:
@@ -698,12 +793,31 @@ def training_time(model: dict, data: dict, machine: dict, settings: dict, method
     if not machine["tflops"]:
         basis, spread = f"{basis}; an assumed peak of {peak} TFLOP/s", spread * 1.5
     seconds = operations * padded / (peak * 1e12 * share)
-    if method == "grpo":  # each token of a generation reads all weights, and waits for the launch of every layer
-        weights = model["active_parameters"] * 2 / ((machine["gb_per_second"] or 600) * 1e9)
-        token = 1.5 * weights + model["layers"] * 0.0006
-        seconds += data["completion"] * token / (batch * settings["accumulation"])
+    if method == "grpo":
+        seconds += data["completion"] * token_time(model, machine) / (batch * settings["accumulation"])
         basis, spread = f"{basis}; generation by transformers, its speed assumed", spread * 1.5
     return {"seconds": seconds, "basis": basis, "spread": spread}
+
+
+def token_time(model: dict, machine: dict) -> float:
+    """Seconds of a generated token: it reads all weights, and waits for the launch of every layer. Assumed."""
+    weights = model["active_parameters"] * 2 / ((machine.get("gb_per_second") or 600) * 1e9)
+    return 1.5 * weights + model["layers"] * 0.0006
+
+
+def scoring_time(model: dict, data: dict, machine: dict, option: dict, method: str) -> float:
+    """Seconds to score base and tuned on the held-out rows: forward passes, one row at a time.
+
+    They are taken at the rate of training, by their operations. GRPO draws one completion a row, and waits for
+    every token of it. A task of choice scores each of its answers, which the plan does not know of.
+    """
+    settings = option["settings"]
+    work = work_per_token(change_of(settings), settings["activation_checkpointing"]) + EXTRA_WORK[method]
+    seconds = option["seconds"] * 2 / work
+    if method == "grpo" and machine["device"] != "cpu":
+        seconds = data["completion"] * token_time(model, machine)
+    devices = 1 if option["strategy"] == "fsdp2" else machine["gpus"] * machine["nodes"]  # there all take each row
+    return 2 * data["held_out"] * seconds / devices
 
 
 # --- one way to run it on one machine ------------------------------------------------------------------------------
@@ -756,8 +870,9 @@ def fit(model: dict, data: dict, machine: dict, method: str, change: str, args: 
     target = 4 if device == "cpu" else 32 if method == "grpo" else 16
     length = data["length"] + data["completion"]
     strategies = ["single"] if world == 1 else ["ddp"] if change == "qlora" else ["ddp", "fsdp2"]
+    ways = (True,) if args.checkpointing else (False, True)
     tried, fitting = [], []
-    for strategy, checkpointing, batch in [(s, c, b) for s in strategies for c in (False, True) for b in (8, 4, 2, 1)]:
+    for strategy, checkpointing, batch in [(s, c, b) for s in strategies for c in ways for b in (8, 4, 2, 1)]:
         if device == "cpu" and batch > 4:
             continue  # a CPU is busy at four rows; more steps of fewer rows learn more for the same time
         if batch * world > max(target, world):
@@ -779,7 +894,7 @@ def fit(model: dict, data: dict, machine: dict, method: str, change: str, args: 
             settings |= {"num_generations": GENERATIONS, "max_completion_length": args.max_completion_length}
         rows_length = min(length, data["max"] + data["completion"])
         parts = memory_parts(model, settings, method, batch, rows_length, world if strategy == "fsdp2" else 1)
-        need = sum(parts.values()) * MARGIN
+        need = sum(parts.values()) * (MARGIN if checkpointing else OFF_MARGIN)
         tried.append((need, batch, strategy))
         if need <= machine["memory_gb"]:
             time_of = training_time(model, data, machine, settings, method, data["table"])
@@ -807,7 +922,7 @@ def cost_of(option: dict, model: dict, data: dict, machine: dict, method: str, a
     epochs = args.epochs or (3 if method == "sft" and data["rows"] < 5_000 and not args.test_run else 1)
     steps, why = (
         max(1, round(data["rows"] * generations * epochs / per_step)),
-        f"{epochs:g} epochs of {data['rows']} rows",
+        f"{plural(epochs, 'epoch')} of {data['rows']} rows",
     )
     if args.test_run:
         steps, why = max(1, math.ceil(data["rows"] * generations / per_step)), f"{data['rows']} rows, once"
@@ -815,7 +930,7 @@ def cost_of(option: dict, model: dict, data: dict, machine: dict, method: str, a
         allowed = max(1, int(args.max_minutes * 60 * world / (option["seconds"] * per_step)))
         if allowed < steps:
             done = allowed * per_step / data["rows"] / generations
-            steps, why = allowed, f"what {args.max_minutes:g} minutes allow: {done:.2f} epochs"
+            steps, why = allowed, f"what {args.max_minutes:g} minutes allow: {plural(round(done, 2), 'epoch')}"
     if args.steps:
         steps, why = args.steps, "as asked"
     seconds = option["seconds"] * steps * per_step / world
@@ -823,9 +938,13 @@ def cost_of(option: dict, model: dict, data: dict, machine: dict, method: str, a
     start = 0.0
     if machine["where"] == "hf-jobs":
         start = START_SECONDS + model["parameters"] * 2 / 1e9 / DOWNLOAD_GB_PER_SECOND
+    score = scoring_time(model, data, machine, option, method)
+    run, low_run, high_run = (start + seconds + score, *(start + value * (seconds + score)
+                              for value in (1 / option["spread"], option["spread"])))  # fmt: skip
     hourly = machine["usd_per_hour"] * machine["nodes"]
-    dollars = [hourly / 60 * math.ceil((start + value) / 60) for value in (seconds, low, high)]
+    dollars = [hourly / 60 * math.ceil(value / 60) for value in (run, low_run, high_run)]
     return {**option, "steps": steps, "steps_why": why, "train": seconds, "range": (low, high), "start": start,
+            "score": score, "run": run, "slow": high_run,
             "cost": dollars[0], "cost_range": (dollars[1], dollars[2]), "hourly": hourly,
             "machine": machine}  # fmt: skip
 
@@ -860,7 +979,7 @@ def best_on(machine: dict, changes: list[str], model: dict, data: dict, method: 
 
 def over_limits(option: dict, args: argparse.Namespace) -> str:
     """Why an option that fits is not allowed, or ""."""
-    hours = (option["start"] + option["train"]) / 3600
+    hours = option["run"] / 3600
     if args.max_cost is not None and option["cost_range"][1] > args.max_cost:
         return f"may cost ${option['cost_range'][1]:.2f}, above --max-cost ${args.max_cost:.2f}"
     if option["machine"]["where"] == "hf-jobs" and hours > args.max_hours:
@@ -868,8 +987,8 @@ def over_limits(option: dict, args: argparse.Namespace) -> str:
     return ""
 
 
-def choose_option(machines: list[dict], model: dict, data: dict, method: str, args) -> tuple[dict, list[dict], str]:
-    """(the option, every option looked at, why this one). Raises Failure when none is left, with the numbers.
+def choose_option(machines: list[dict], model: dict, data: dict, method: str, args) -> tuple[dict, str]:
+    """(the option, why this one). Raises Failure when none is left, with the numbers.
 
     The lowest price an hour among those that finish within --patience-hours: the smallest machine that does the
     job soon enough costs least when a run is broken off, and waits least for a free one. When none is so fast,
@@ -889,23 +1008,20 @@ def choose_option(machines: list[dict], model: dict, data: dict, method: str, ar
     else:
         refuse(model, wanted, changes, data, method, args)
 
-    def total(option):
-        return option["start"] + option["train"]
-
-    soon = [option for option in allowed if total(option) <= args.patience_hours * 3600]
+    soon = [option for option in allowed if option["run"] <= args.patience_hours * 3600]
     if len(machines) == 1 or args.flavor:
-        return allowed[0], looked, "this machine" if not args.flavor else "as asked"
+        return allowed[0], "this machine" if not args.flavor else "as asked"
     if args.goal == "fastest":
-        return min(allowed, key=lambda o: (total(o), o["cost"])), looked, "the shortest time within the limits"
+        return min(allowed, key=lambda o: (o["run"], o["cost"])), "the shortest time within the limits"
     if args.goal == "cheapest":
-        return min(allowed, key=lambda o: (o["cost"], total(o))), looked, "the lowest total cost"
-    lowest = min(allowed, key=lambda option: (option["cost"], total(option)))
-    chosen = min(soon, key=lambda option: (option["hourly"], total(option)), default=None)
+        return min(allowed, key=lambda o: (o["cost"], o["run"])), "the lowest total cost"
+    lowest = min(allowed, key=lambda option: (option["cost"], option["run"]))
+    chosen = min(soon, key=lambda option: (option["hourly"], option["run"]), default=None)
     if chosen and chosen["cost"] <= PATIENCE_FACTOR * lowest["cost"]:
         why = f"the lowest price an hour of {len(allowed)} that fit, done within {args.patience_hours:g} h"
-        return chosen, looked, why
+        return chosen, why
     slow = f"${chosen['cost']:.2f}" if chosen else "more than the limits allow"
-    return lowest, looked, f"the lowest total cost: a result within {args.patience_hours:g} h costs {slow}"
+    return lowest, f"the lowest total cost: a result within {args.patience_hours:g} h costs {slow}"
 
 
 def refuse(model: dict, machines: list[dict], changes: list[str], data: dict, method: str, args) -> None:
@@ -934,48 +1050,129 @@ def refuse(model: dict, machines: list[dict], changes: list[str], data: dict, me
     )
 
 
-def why_not(name: str, chosen: dict, looked: list[dict], args: argparse.Namespace) -> str:
-    """One line on a flavor that was not chosen."""
-    for option in looked:
-        if option["machine"].get("flavor") == name:
-            if option is chosen:
-                return "it is the choice"
+def why_not(name: str, chosen: dict, machines: list[dict], model: dict, data: dict, method: str, args) -> str:
+    """One line on a flavor that was not chosen: its numbers, and what speaks against it."""
+    machine = next((each for each in machines if each["flavor"] == name), None)
+    if machine is None:
+        known = ", ".join(each["flavor"] for each in machines)
+        raise Failure(f"there is no flavor {name!r}", f"one of: {known}", EXIT_USAGE)
+    if name == chosen["machine"]["flavor"]:
+        return "it is the choice"
+    changes = changes_for(model, args)
+    option = best_on(machine, changes, model, data, method, args)
+    if "no" in option and "lora" in changes:
+        smaller = best_on(machine, ["qlora"], model, data, method, args)
+        if "no" in smaller:
+            return option["no"]
+        return f"{option['no']}; with --qlora it fits: {numbers_of(smaller)}"
+    if "no" in option:
+        return option["no"]
+    return f"it fits: {numbers_of(option)}, against {numbers_of(chosen)}; {against(option, chosen, args)}"
+
+
+def numbers_of(option: dict) -> str:
+    hours, hourly = option["run"] / 3600, option["hourly"]
+    return f"{hours:.1f} h and ${option['cost']:.2f} at ${hourly:.2f} an hour ({change_of(option['settings'])})"
+
+
+def against(option: dict, chosen: dict, args: argparse.Namespace) -> str:
+    """What speaks against an option that fits, by the rules of `choose_option`."""
+    if over := over_limits(option, args):
+        return over
+    if args.flavor:
+        return f"--flavor names {args.flavor}"
+    if args.goal == "fastest":
+        return "it takes longer"
+    if args.goal == "cheapest" or chosen["run"] > args.patience_hours * 3600:
+        return "the whole run costs more, or as much and takes longer"
+    if option["run"] > args.patience_hours * 3600:
+        return f"it is not done within --patience-hours {args.patience_hours:g}"
+    if option["hourly"] > chosen["hourly"]:
+        return "its price an hour is higher (--goal cheapest looks at the whole run)"
+    if option["hourly"] == chosen["hourly"]:
+        return "it takes longer for the same price an hour"
+    return f"it costs more than {PATIENCE_FACTOR} times the cheapest run"
+
+
+def compare_flavors(machines: list[dict], model: dict, data: dict, method: str, args) -> list[dict]:
+    """Every flavor with every way of change: what it takes and costs, the cheapest first; then why others do not."""
+    changes = ["full", "lora", "qlora"]
+    asked = [name for name in changes if getattr(args, name)] or changes
+    asked = [name for name in asked if not (model.get("adapter") and name == "full")]
+    table: list[dict] = []
+    for machine in machines:
+        for change in asked:
+            option = best_on(machine, [change], model, data, method, args)
+            row = {"flavor": machine["flavor"], "change": change}
             if "no" in option:
-                return option["no"]
-            hours, cost = (option["start"] + option["train"]) / 3600, option["cost"]
-            mine = (chosen["start"] + chosen["train"]) / 3600
-            text = f"{hours:.1f} h and ${cost:.2f} at ${option['hourly']:.2f} an hour ({change_of(option['settings'])})"
-            return over_limits(option, args) or (
-                f"it fits: {text}, against {mine:.1f} h and ${chosen['cost']:.2f} at ${chosen['hourly']:.2f} an hour"
-            )
-    raise Failure(f"there is no flavor {name!r} among those looked at", "see `hf jobs hardware`", EXIT_USAGE)
+                table.append(row | {"fits": False, "why": option["no"]})
+                continue
+            unlimited = argparse.Namespace(**{**vars(args), "timeout": None, "max_cost": None})
+            timeout = timeout_seconds(option, unlimited)
+            table.append(row | {
+                "fits": True, "why": over_limits(option, args), "memory_gb": round(sum(option["parts"].values()), 1),
+                "memory_of_gb": round(machine["memory_gb"], 1), "run_seconds": round(option["run"]),
+                "checkpointing": option["settings"]["activation_checkpointing"], "cost_usd": round(option["cost"], 2),
+                "timeout_seconds": timeout, "cost_usd_at_most": cent_up(option["hourly"] * timeout / 3600),
+            })  # fmt: skip
+    return sorted(table, key=lambda row: (not row["fits"], row.get("cost_usd_at_most", 0)))
 
 
-def choose(model: dict, report: dict, machines: list[dict], method: str, args) -> tuple[dict, dict, dict, list[dict]]:
+def comparison(rows: list[dict]) -> list[str]:
+    """The lines of `compare_flavors`; what does not fit on a flavor for one reason has one line."""
+    lines = [f"  {'flavor':<16} {'change':<6} {'takes':>8} {'expected':>9} {'at most':>9} {'GB of':>13}"]
+    for row in rows:
+        if row["fits"]:
+            memory = f"{row['memory_gb']:.1f} of {row['memory_of_gb']:.0f}"
+            lines.append(f"  {row['flavor']:<16} {row['change']:<6} {minutes(row['run_seconds']):>8} "
+                         f"{money(row['cost_usd']):>9} {money(row['cost_usd_at_most']):>9} {memory:>13}"
+                         + (f"  no: {row['why']}" if row["why"] else ""))  # fmt: skip
+    refused: dict[tuple, list[str]] = {}
+    for row in rows:
+        if not row["fits"]:
+            refused.setdefault((row["flavor"], row["why"]), []).append(row["change"])
+    return lines + [f"  {flavor}, {' and '.join(changes)}: {why}" for (flavor, why), changes in refused.items()]
+
+
+def data_of(model: dict, report: dict, method: str, args: argparse.Namespace) -> dict:
+    """What time and memory follow from: rows to train on and to score, tokens of a row, and the measured rates."""
+    tokens, rows, held_out = report["tokens"], training_rows(report), args.held_out_rows
+    if args.test_run:
+        rows, held_out = min(rows, args.test_run), min(held_out, 20)
+    length = args.max_length or min(-(-tokens["max"] // 64) * 64, model["max_positions"], 4096)
+    return {
+        "rows": rows,
+        "held_out": min(held_out, report["split"].get("held_out_rows") or held_out),
+        "held_out_asked": held_out,
+        "mean": min(tokens["mean"], length),
+        "p95": min(tokens["p95"], length),
+        "uncut_p95": tokens["p95"],
+        "max": tokens["max"],
+        "length": length,
+        "completion": args.max_completion_length if method == "grpo" else 0,
+        "table": measured_shares(),
+    }
+
+
+def choose(model: dict, data: dict, machines: list[dict], method: str, args) -> tuple[dict, dict, dict, list[dict]]:
     """(the plan's hardware, settings, estimate, choices with their reasons)."""
     choices: list[dict] = []
 
     def because(what: str, value: object, why: str) -> None:
         choices.append({"what": what, "value": str(value), "why": why})
 
-    tokens, rows = report["tokens"], training_rows(report)
-    if args.test_run:
-        rows = min(rows, args.test_run)
-    length = args.max_length or min(-(-tokens["max"] // 64) * 64, model["max_positions"], 4096)
-    data = {"rows": rows, "mean": min(tokens["mean"], length), "p95": min(tokens["p95"], length), "max": tokens["max"],
-            "length": length, "completion": args.max_completion_length if method == "grpo" else 0,
-            "table": measured_shares()}  # fmt: skip
-    option, looked, why = choose_option(machines, model, data, method, args)
+    length = data["length"]
+    option, why = choose_option(machines, model, data, method, args)
     machine, settings = option["machine"], option["settings"]
     change, small = change_of(settings), model["parameters"] < 1_000_000_000
     if machine["where"] == "hf-jobs":
         because("flavor", machine["flavor"], f"{why}; ${machine['usd_per_hour']:.2f} an hour")
-        if args.why_not:
-            because(f"not {args.why_not}", "", why_not(args.why_not, option, looked, args))
+        for name in args.why_not or ():
+            because(f"not {name}", "", why_not(name, option, machines, model, data, method, args))
     precision, reason = precision_of(machine, change)
     because("precision", precision, reason)
-    cut = "no row is cut" if tokens["max"] <= length else f"p95 is {tokens['p95']}, longer rows are cut"
-    because("length", length, f"the longest row has {tokens['max']} tokens: {cut}")
+    cut = "no row is cut" if data["max"] <= length else f"p95 is {data['uncut_p95']}, longer rows are cut"
+    because("length", length, f"the longest row has {data['max']} tokens: {cut}")
     asked = {"full": args.full, "lora": args.lora, "qlora": args.qlora}[change]
     if model.get("adapter"):
         value, reason = f"the adapter of {model['base']['id']}", "it is trained on, and its state now is the reference"
@@ -1000,9 +1197,10 @@ def choose(model: dict, report: dict, machines: list[dict], method: str, args) -
     world = machine["gpus"] * machine["nodes"]
     batch = f"{settings['batch_size']} x {settings['accumulation']}" + (f" x {world} GPUs" if world > 1 else "")
     because("batch", batch, f"fits {machine['memory_gb']:.1f} GB{' of each GPU' if world > 1 else ''}")
-    because("checkpointing of activations", "on" if settings["activation_checkpointing"] else "off",
-            "saves memory: the forward runs again in the backward" if settings["activation_checkpointing"]
-            else "the activations fit, and recomputing them takes a third to a half more time")  # fmt: skip
+    on, reason = settings["activation_checkpointing"], "saves memory: the forward runs again in the backward"
+    if not on:
+        reason = "the activations fit with a fifth to spare, and recomputing them takes a third to a half more time"
+    because("checkpointing of activations", "on" if on else "off", "as asked" if args.checkpointing else reason)
     if option["strategy"] != "single":
         because("spread", option["strategy"], "each GPU holds the whole model" if option["strategy"] == "ddp"
                 else "the model, its gradients and optimizer are cut over the GPUs")  # fmt: skip
@@ -1024,35 +1222,71 @@ def choose(model: dict, report: dict, machines: list[dict], method: str, args) -
         "save_seconds": args.save_seconds or max(300, round(20 * saved / DOWNLOAD_GB_PER_SECOND)),
         "budget_seconds": args.max_minutes * 60 if args.max_minutes else None,
         "deadline_seconds": None,
-        "held_out_rows": min(args.held_out_rows, 20) if args.test_run else args.held_out_rows,
+        "held_out_rows": data["held_out_asked"],
     }
     estimate = {
         "memory_gb": round(sum(option["parts"].values()), 2),
         "memory_parts_gb": option["parts"],
         "train_seconds": round(option["train"]),
         "train_seconds_range": [round(value) for value in option["range"]],
-        "run_seconds": round(option["start"] + option["train"]),
+        "scoring_seconds": round(option["score"]),
+        "run_seconds": round(option["run"]),
         "disk_gb": round((trained_parameters(model, settings) * 12 * 3 + model["parameters"] * 4) / 1e9, 2),
         "cost_usd": round(option["cost"], 2),
         "cost_usd_range": [round(value, 2) for value in option["cost_range"]],
-        "rests_on": option["basis"],
+        "rests_on": f"{option['basis']}; scoring {data['held_out']} held-out rows by base and tuned: forward passes at "
+        "the rate of training (assumed), one answer a row",
     }
     if machine["where"] == "hf-jobs":
         timeout = timeout_seconds(option, args)
-        estimate |= {"timeout_seconds": timeout, "cost_usd_at_most": round(option["hourly"] * timeout / 3600, 2)}
-        settings["deadline_seconds"] = max(600, timeout - round(option["start"]) - 600)
-        reason = "the slow end of the estimate, the start and ten minutes to save; training stops and saves before it"
+        estimate |= {"timeout_seconds": timeout, "cost_usd_at_most": cent_up(option["hourly"] * timeout / 3600)}
+        after = round(option["start"] + option["score"] / 2) + SAVING_SECONDS
+        settings["deadline_seconds"] = max(600 if not args.timeout else 60, timeout - after)
+        reason = (
+            "as asked"
+            if timeout == args.timeout
+            else "the slow end of the estimate, the start, scoring and ten minutes to save"
+        )
+        reason += "; training stops and saves before it"
         because("timeout", f"{timeout / 3600:.2f} h", reason)
     hardware = {key: value for key, value in machine.items() if value is not None}
     return hardware | {"strategy": option["strategy"]}, settings, estimate, choices
 
 
 def timeout_seconds(option: dict, args: argparse.Namespace) -> int:
-    """Slow end, start and ten minutes, in whole quarters of an hour, half an hour at least, within --max-cost."""
-    wanted = max(1800, math.ceil((option["start"] + option["range"][1] + 600) / 900) * 900)
+    """--timeout, else slow end, start, scoring and ten minutes, in whole quarters of an hour, half an hour at least,
+    within --max-cost. Raises Failure for a --timeout that the slow end of the estimate passes, unless --tight."""
+    wanted = max(1800, math.ceil((option["slow"] + SAVING_SECONDS) / 900) * 900)
+    if args.timeout:
+        if args.timeout < option["slow"] and not args.tight:
+            raise Failure(
+                f"--timeout is {minutes(args.timeout)}, and the slow end of the estimate is {minutes(option['slow'])} "
+                f"(expected {minutes(option['run'])})",
+                "a longer one, fewer --steps or rows, --max-minutes; or --tight, to stop there and save a checkpoint",
+                EXIT_NO,
+            )
+        wanted = args.timeout
     if args.max_cost is not None and option["hourly"]:
         wanted = min(wanted, int(args.max_cost / option["hourly"] * 60) * 60)
     return wanted
+
+
+def deadline_warnings(estimate: dict, deadline: float) -> list[str]:
+    """That a --timeout leaves too little, after start and saving, for training and for scoring the base before it."""
+    before = estimate["scoring_seconds"] / 2
+    left = f"the timeout leaves {minutes(max(0, deadline - before))} of training"
+    if deadline < before + estimate["train_seconds"]:
+        return [f"{left}, and {minutes(estimate['train_seconds'])} are expected: it WILL stop there with a checkpoint, "
+                "unscored; submit it again to go on, or with --finish to score it as it is"]  # fmt: skip
+    if deadline < before + estimate["train_seconds_range"][1]:
+        return [f"{left}, and its slow end is {minutes(estimate['train_seconds_range'][1])}: it may stop there with a "
+                "checkpoint, unscored"]  # fmt: skip
+    return []
+
+
+def cent_up(usd: float) -> float:
+    """`usd` in cents, rounded up: what is never passed is not rounded down."""
+    return math.ceil(round(usd * 100, 6)) / 100
 
 
 def training_rows(report: dict) -> int:
@@ -1089,8 +1323,8 @@ def card(plan: dict) -> str:
     low, high = (minutes(value) for value in estimate["train_seconds_range"])
     world = hardware["gpus"] * hardware["nodes"]
     active = model["active_parameters"]
-    size = f"{model['parameters'] / 1e9:.3g}B parameters"
-    size += f", {active / 1e9:.3g}B of them active" if active < model["parameters"] else ""
+    size = f"{billions(model['parameters'])} parameters"
+    size += f", {billions(active)} of them active" if active < model["parameters"] else ""
     place = hardware["name"]
     if hardware["where"] == "hf-jobs":
         place = f"{hardware['flavor']} ({place})" + (f" x {hardware['nodes']} nodes" if hardware["nodes"] > 1 else "")
@@ -1108,7 +1342,8 @@ def card(plan: dict) -> str:
         f"  data       {plan['dataset']['source']['id']}: {plan['dataset']['rows']} rows to train on",
         f"  hardware   {place}, {hardware['memory_gb']:.1f} GB{' each' if world > 1 else ''} to use",
         f"  memory     about {estimate['memory_gb']:.1f} GB{' on each' if world > 1 else ''}",
-        f"  time       about {minutes(estimate['train_seconds'])} of training ({low} to {high})",
+        f"  time       about {minutes(estimate['train_seconds'])} of training ({low} to {high}), and "
+        f"{minutes(estimate['scoring_seconds'])} of scoring base and tuned",
         f"  cost       {cost}",
         f"  steps      {settings['steps']} of {settings['batch_size'] * settings['accumulation'] * world} rows",
     ]
@@ -1128,10 +1363,18 @@ def card(plan: dict) -> str:
     return "\n".join(lines)
 
 
+def billions(parameters: int) -> str:
+    return f"{parameters / 1e9:.2f}B" if parameters >= 1e9 else f"{parameters / 1e6:.3g}M"
+
+
+def plural(number: float, thing: str) -> str:
+    return f"{number:g} {thing}" + ("" if number == 1 else "s")
+
+
 def minutes(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.2f}".rstrip("0").rstrip(".") + " h"
 
 
 def run_name(model_id: str, dataset_id: str, method: str) -> str:
@@ -1160,15 +1403,15 @@ def load_warnings(hardware: dict) -> list[str]:
 
 def next_step(plan: dict, out: Path) -> str:
     """The next command, naming only scripts that are there."""
-    scripts = Path(__file__).resolve().parent
-    if not (scripts / f"train_{plan['method']}.py").is_file():
+    scripts, training = Path(__file__).resolve().parent, f"train_{plan['method']}.py"
+    if not (scripts / training).is_file():
         return "your own training script, by the plan's mapping, split and settings"
     if plan["hardware"]["where"] == "local":
         words = plan["launch"]["command"]
-        return f"{' '.join(words[: words.index('--plan') - 1])} scripts/train_{plan['method']}.py --plan {out}"
+        return f"{' '.join(words[: words.index('--plan') - 1])} {beside(training)} --plan {out}"
     if (scripts / "submit_run.py").is_file():
-        return f"python scripts/submit_run.py --plan {out}"
-    return f"hf jobs uv run --flavor {plan['hardware']['flavor']} scripts/train_{plan['method']}.py --plan {out}"
+        return f"python {beside('submit_run.py')} --plan {out}"
+    return f"hf jobs uv run --flavor {plan['hardware']['flavor']} {beside(training)} --plan {out}"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -1192,7 +1435,12 @@ def arguments() -> argparse.ArgumentParser:
     place.add_argument("--nodes", type=int, default=1, help="machines of the flavor (default: 1)")
     place.add_argument("--prices", choices=["auto", "live", "dated"], default="auto",
                        help="the Hub's list, or the table of assets/ (default: auto)")  # fmt: skip
-    place.add_argument("--why-not", metavar="FLAVOR", help="say in numbers why it was not chosen")
+    place.add_argument("--why-not", metavar="FLAVOR", nargs="+", action="extend",
+                       help="say in numbers why these were not chosen")  # fmt: skip
+    place.add_argument("--compare", action="store_true", help="a table of flavors and ways of change, and their costs")
+    place.add_argument("--timeout", type=seconds_of, metavar="TIME",
+                       help="90m, 2h or seconds (default: slow end, scoring and ten minutes)")  # fmt: skip
+    place.add_argument("--tight", action="store_true", help="take a --timeout that may be too short for the run")
     place.add_argument("--test-run", type=int, nargs="?", const=100, metavar="N",
                        help="plan a rehearsal of N rows (default: 100), 20 scored")  # fmt: skip
     options.add_argument(
@@ -1205,8 +1453,13 @@ def arguments() -> argparse.ArgumentParser:
     change.add_argument("--lora", action="store_true", help="train an adapter whatever the size")
     change.add_argument("--qlora", action="store_true", help="train an adapter on a base of 4-bit weights")
     change.add_argument("--full", action="store_true", help="train all parameters whatever the size")
+    options.add_argument(
+        "--checkpointing",
+        action="store_true",
+        help="of activations: less memory, a third to a half more time (default: where memory is tight)",
+    )
     options.add_argument("--rank", type=int, default=16, help="of the LoRA adapter (default: 16)")
-    options.add_argument("--epochs", type=float)
+    options.add_argument("--epochs", type=float, help="default: 3 for SFT on fewer than 5,000 rows, else 1")
     options.add_argument("--steps", type=int)
     options.add_argument("--learning-rate", type=float)
     options.add_argument("--max-length", type=int, help="tokens; longer rows are cut at their end")
@@ -1235,8 +1488,12 @@ def main(argv: list[str]) -> int:
         value = getattr(args, name)
         if value is not None and value <= 0:
             raise Failure(f"--{name.replace('_', '-')} is {value}", "give a number above zero", EXIT_USAGE)
-    if args.where == "local" and (args.nodes > 1 or args.flavor or args.why_not or args.max_cost):
-        raise Failure("--nodes, --flavor, --why-not and --max-cost are for jobs", "add --where hf-jobs", EXIT_USAGE)
+    jobs_only = (args.nodes > 1, args.flavor, args.why_not, args.max_cost, args.compare, args.timeout)
+    if args.where == "local" and any(jobs_only):
+        flags = "--nodes, --flavor, --why-not, --compare, --timeout and --max-cost"
+        raise Failure(f"{flags} are for jobs", "add --where hf-jobs", EXIT_USAGE)
+    if args.tight and not args.timeout:
+        raise Failure("--tight says that a --timeout may be short, and there is none", "add --timeout", EXIT_USAGE)
     if args.push_to and not re.fullmatch(r"([A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]{0,95}", args.push_to):
         raise Failure(f"--push-to {args.push_to!r} names no repository", "give NAME or ORG/NAME", EXIT_USAGE)
     if args.public and not args.push_to:
@@ -1258,7 +1515,14 @@ def main(argv: list[str]) -> int:
     else:
         flavors, source, _ = read_flavors(args.prices)
         machines = [flavor_machine(entry, args.nodes, source) for entry in flavors]
-    hardware, settings, estimate, choices = choose(model, report, machines, method, args)
+    data, compared = data_of(model, report, method, args), []
+    if args.compare:
+        compared = compare_flavors(machines, model, data, method, args)
+        (log if args.json else say)("\n".join(comparison(compared)))
+    hardware, settings, estimate, choices = choose(model, data, machines, method, args)
+    warnings += length_warnings(model, report["tokens"]["max"], settings)
+    if args.timeout:
+        warnings += deadline_warnings(estimate, settings["deadline_seconds"])
     free = hardware.get("disk_gb") or shutil.disk_usage(Path.cwd()).free / 1e9
     if free < estimate["disk_gb"]:
         warnings.append(f"the run needs {estimate['disk_gb']:.1f} GB of disk and {free:.1f} GB are free there")
@@ -1289,6 +1553,7 @@ def main(argv: list[str]) -> int:
         "launch": launch_of(hardware, method),
         "choices": choices,
         "warnings": warnings + report.get("warnings", []),
+        **({"compared": compared} if compared else {}),
         **({"push": {"repo_id": args.push_to, "private": not args.public}} if args.push_to else {}),
         "dataset": {  # last: its split may be long, and a person edits what stands above
             "source": report["source"],

@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -119,6 +120,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -235,6 +241,8 @@ def full_id(who: dict[str, Any], repo_id: str) -> str:
 # endregion skillpack:hub
 
 # region skillpack:jobs
+import math
+
 ACTIVE = ("SCHEDULING", "RUNNING")  # every other stage is an end: COMPLETED, ERROR, CANCELED, DELETED
 
 
@@ -255,9 +263,12 @@ def usd_of(seconds: float, usd_per_hour: float) -> float:
     return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
 
 
-def money(usd: float) -> str:
-    """Dollars and cents, and more digits for sums below ten cents."""
-    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
+def money(usd: float, at_most: bool = False) -> str:
+    """Dollars and cents, and more digits for sums below ten cents; `at_most` rounds up, to keep its word."""
+    digits = 2 if usd >= 0.1 or not usd else 4
+    if at_most:
+        usd = math.ceil(round(usd * 10**digits, 6)) / 10**digits
+    return f"${usd:,.{digits}f}"
 
 
 def clock(seconds: float) -> str:
@@ -664,7 +675,7 @@ def card(plan: dict, document: dict) -> str:
         f"{document['namespace']}",
         time_line,
         f"  timeout    {clock(document['timeout_seconds'])}",
-        f"  cost       about {money(document['expected_usd'])}, at most {money(document['at_most_usd'])} "
+        f"  cost       about {money(document['expected_usd'])}, at most {money(document['at_most_usd'], at_most=True)} "
         f"(price x timeout{attempts}; starting is billed too)",
         f"  results    private bucket {document['bucket']}, folder {document['bucket_folder']}",
     ]
@@ -718,7 +729,7 @@ def run_here(plan: dict, args, document: dict, path: Path) -> int:
         except KeyboardInterrupt:
             log("interrupted: the training saves a checkpoint and stops")  # it got the signal as well
     if code == EXIT_OK:
-        say(f"done; next: python scripts/report_run.py {document['run_folder']}")
+        say(f"done; next: python {beside('report_run.py')} {document['run_folder']}")
     return code if code >= 0 else EXIT_FAILED
 
 
@@ -796,7 +807,7 @@ def main(argv: list[str]) -> int:
     (log if args.json else say)(card(plan, document))
     if args.max_cost is not None and document["at_most_usd"] > args.max_cost:
         raise Failure(
-            f"it can cost {money(document['at_most_usd'])}, and --max-cost is {money(args.max_cost)}",
+            f"it can cost {money(document['at_most_usd'], at_most=True)}, and --max-cost is {money(args.max_cost)}",
             f"a shorter --timeout ({money(document['usd_per_hour'])} an hour), a cheaper flavor, or fewer steps",
             EXIT_NO,
         )
@@ -825,7 +836,7 @@ def main(argv: list[str]) -> int:
     else:
         say("\n".join(f"Job {job['id']}: {job['url']}" for job in document["jobs"]))
         say("the same by hand:\n" + "\n".join(f"  {command}" for command in document["commands"]))
-    log(f"{'found' if found else 'submitted'}; next: python scripts/watch_run.py {folder} --follow")
+    log(f"{'found' if found else 'submitted'}; next: python {beside('watch_run.py')} {folder} --follow")
     return EXIT_OK
 
 

@@ -29,6 +29,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -128,6 +129,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -399,10 +405,14 @@ def group_of(row: dict, exact: bool = False) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def draw_of(group: str, seed: int) -> float:
+    """A number from 0 to 1 that the hash of a group draws for it, whatever other groups there are."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big") / 2**64
+
+
 def is_held_out(group: str, fraction: float, seed: int) -> bool:
     """Whether a group belongs to the held-out part: by its hash, so that added rows move no old one."""
-    draw = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big")
-    return draw / 2**64 < fraction
+    return draw_of(group, seed) < fraction
 
 
 def held_out(row: dict, split: dict) -> bool:
@@ -916,7 +926,7 @@ def halve_batch(settings: dict, out: Path, batch_size: int, step: int, error: Ba
     if batch_size == 1:
         raise Failure(
             "out of memory with one row at a time",
-            "plan again with a lower --max-length, with --lora or --qlora, or for more memory",
+            "plan again with --checkpointing, a lower --max-length, --lora or --qlora, or for more memory",
         ) from None
     rows = batch_size * now["accumulation"]
     smaller = max(size for size in range(1, batch_size // 2 + 1) if rows % size == 0)

@@ -21,6 +21,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -120,6 +121,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -236,6 +242,8 @@ def full_id(who: dict[str, Any], repo_id: str) -> str:
 # endregion skillpack:hub
 
 # region skillpack:jobs
+import math
+
 ACTIVE = ("SCHEDULING", "RUNNING")  # every other stage is an end: COMPLETED, ERROR, CANCELED, DELETED
 
 
@@ -256,9 +264,12 @@ def usd_of(seconds: float, usd_per_hour: float) -> float:
     return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
 
 
-def money(usd: float) -> str:
-    """Dollars and cents, and more digits for sums below ten cents."""
-    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
+def money(usd: float, at_most: bool = False) -> str:
+    """Dollars and cents, and more digits for sums below ten cents; `at_most` rounds up, to keep its word."""
+    digits = 2 if usd >= 0.1 or not usd else 4
+    if at_most:
+        usd = math.ceil(round(usd * 10**digits, 6)) / 10**digits
+    return f"${usd:,.{digits}f}"
 
 
 def clock(seconds: float) -> str:
@@ -483,8 +494,7 @@ DIAGNOSES = [
             "oom": "plan for less: {replan} --max-length {shorter}, or a flavor with more memory; then {again}",
             "disk": "a flavor with more storage (`hf jobs hardware`), or LoRA, whose checkpoints are small: {replan} "
             "--lora",
-            "columns": "see what the data has: python scripts/inspect_dataset.py {dataset} --model {model}, then "
-            "{replan}",
+            "columns": "see what the data has: {inspect} {dataset} --model {model}, then {replan}",
             "auth": "`hf auth whoami`, then `hf auth login` with a token that may; {again} hands it to the job",
             "import": "use the training script as the skill has it (its header names tested versions); then {again}",
             "hub": "{again}: it continues from the last checkpoint",
@@ -648,19 +658,20 @@ def facts_of(submission: dict | None, plan: dict | None, job, script: str | None
     plan_file = shlex.quote((submission or {}).get("plan", "plan.json"))
     running = job.durations.running_secs if job is not None and job.durations else None
     timeout = (submission or {}).get("timeout_seconds") or max(running or 0, 1800)
-    replan = f"python scripts/plan_run.py --model {shlex.quote(model)}"
+    replan = f"python {beside('plan_run.py')} --model {shlex.quote(model)}"
     if plan:
         replan += f" --method {plan['method']}"
         replan += " --where hf-jobs" if plan["hardware"]["where"] == "hf-jobs" else ""
     if script:
-        again = f"python scripts/{script} --plan {plan_file}"
+        again = f"python {beside(script)} --plan {plan_file}"
     elif submission or job is None:
-        again = f"python scripts/submit_run.py --plan {plan_file} --yes"
+        again = f"python {beside('submit_run.py')} --plan {plan_file} --yes"
     else:
         again = f"hf jobs rerun {job.owner.name}/{job.id}"
     return {
         "again": again,
         "replan": replan,
+        "inspect": f"python {beside('inspect_dataset.py')}",
         "model": shlex.quote(model),
         "dataset": shlex.quote(plan.get("dataset", {}).get("source", {}).get("id", "DATASET")),
         "rate": f"{settings.get('learning_rate', 2e-4) / 10:g}",
@@ -821,7 +832,7 @@ def block(status: dict) -> str:
     if status["stage"] == "RUNNING" and status["seconds_left"] is not None:
         lines.append(f"Estimated completion: ~{clock(status['seconds_left'])}")
     if status["cost_usd"] is not None:
-        limit = f" (at most {money(status['at_most_usd'])})" if status["at_most_usd"] is not None else ""
+        limit = f" (at most {money(status['at_most_usd'], at_most=True)})" if status["at_most_usd"] is not None else ""
         lines.append(f"Cost so far: {money(status['cost_usd'])}{limit}")
     if status["diagnosis"]:
         found = status["diagnosis"]
@@ -1014,7 +1025,7 @@ def watch_local(folder: Path, submission: dict | None, follow: bool) -> dict:
         message = f"stopped by {status['message']}" if status["message"] else "exit code: 137 or a crash: no run.json"
         status["diagnosis"] = diagnose(progress, message, facts)
     elif stage == "COMPLETED":
-        status["next"].append(f"python scripts/report_run.py {folder}")
+        status["next"].append(f"python {beside('report_run.py')} {folder}")
     return status
 
 
@@ -1063,7 +1074,7 @@ def main(argv: list[str]) -> int:
         if submission and not submission["jobs"]:
             raise Failure(
                 "the submission was cut off before its job was known",
-                f"python scripts/submit_run.py --plan {submission['plan']} --yes: it finds the job, or makes it",
+                f"python {beside('submit_run.py')} --plan {submission['plan']} --yes: it finds the job, or makes it",
                 EXIT_USAGE,
             )
         api, who = sign_in(write=False)
@@ -1078,9 +1089,11 @@ def main(argv: list[str]) -> int:
             if "run.json" in names:
                 record_job(folder, watched)
                 status["dashboard"] = watched.dashboard()
-                status["next"].append(f"python scripts/report_run.py {folder}")
+                status["next"].append(f"python {beside('report_run.py')} {folder}")
             if not args.download:
-                status["next"].append(f"python scripts/watch_run.py {folder} --download  # the model, {folder}/model")
+                status["next"].append(
+                    f"python {beside('watch_run.py')} {folder} --download  # the model, {folder}/model"
+                )
     if args.json:
         emit(json.loads(json.dumps(status), parse_constant=lambda _: None))  # JSON has no NaN
     else:

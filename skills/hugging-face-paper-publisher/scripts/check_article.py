@@ -13,7 +13,10 @@ errors    a number that disagrees with its file or stands in none (with a decima
           a section that is missing or empty, a TODO, a citation without its entry, BibTeX that cannot be cited,
           a results file or figure that changed since the article was made, a folder of this machine
 warnings  a number without a mark, a claim without a citation or number, an entry that is not cited, a figure without
-          words, a rendering of an older text (with --strict errors, too)
+          words, a rendering of an older text, with --online a model or dataset that not everybody can see (with
+          --strict errors, too)
+notices   what to look at before publishing: points that are open, results that look made up (a log that is a straight
+          line, say), names on the Hub that were not looked up; they fail nothing
 
 examples:
   python scripts/check_article.py article
@@ -25,6 +28,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -124,6 +128,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -534,7 +543,8 @@ def main(argv: list[str]) -> int:
     options.add_argument("--results", type=Path, nargs="+", default=[], metavar="FILE",
                          help="files in which numbers without a mark are looked up, beside results/*.json")  # fmt: skip
     options.add_argument("--update", action="store_true", help="write what the files say over numbers that disagree")
-    options.add_argument("--online", action="store_true", help="ask every address whether it is there")
+    options.add_argument("--online", action="store_true",
+                         help="ask every address whether it is there, and the Hub for every model and dataset")  # fmt: skip
     options.add_argument("--strict", action="store_true", help="exit 1 on warnings, too")
     options.add_argument("--json", action="store_true", help="print article-check.json on standard output")
     args = options.parse_args(argv)
@@ -547,26 +557,31 @@ def main(argv: list[str]) -> int:
             write_atomic(article.folder / ARTICLE, text)
             article = read_article(args.article)
     check = Check(article, results)
-    for judge in (check.numbers, check.links, check.sections, check.references, check.claims, check.files):
+    for judge in (check.numbers, check.links, check.sections, check.references, check.claims, check.files, check.open):
         judge()
+    check.results_that_look_made_up()
+    check.names(args.online)
     if args.online:
         check.addresses()
     findings = sorted(check.findings, key=lambda each: (each["line"], each["kind"], each["message"]))
-    errors = sum(each["severity"] == "error" for each in findings)
+    errors, warnings, notices = (sum(each["severity"] == severity for each in findings)
+                                 for severity in ("error", "warning", "notice"))  # fmt: skip
     document = {
         "schema": "skillpack/article-check/1", "checked": now(), "passed": not errors, "strict": args.strict,
-        "errors": errors, "warnings": len(findings) - errors, "updated": updated, "online": args.online,
+        "errors": errors, "warnings": warnings, "notices": notices, "updated": updated, "online": args.online,
         "numbers": check.counts, "files": source_digests(article.folder), "findings": findings,
     }  # fmt: skip
-    document["passed"] = not findings if args.strict else not errors
+    document["passed"] = not errors and not (args.strict and warnings)
     write_artifact(article.folder / CHECK, document)
     for each in findings:
         log(f"{ARTICLE}:{each['line']}: {each['severity']} {each['kind']}: {each['message']}")
     counts = check.counts
-    sentence = (f"{errors} errors, {len(findings) - errors} warnings; {counts['traced']} numbers are what their files "
-                f"say, {counts['disagree']} are not, {counts['stated']} have a reason, {counts['untraced']} no mark"
+    sentence = (f"{errors} errors, {warnings} warnings, {notices} notices ({check.unsaid} open points); "
+                f"{counts['traced']} numbers are what their files say, {counts['disagree']} are not, "
+                f"{counts['stated']} have a reason, {counts['untraced']} no mark"
                 + (f"; {updated} were brought up to date" if updated else ""))  # fmt: skip
-    log(sentence)
+    if args.json:
+        log(sentence)
     emit(document) if args.json else say(sentence)
     return EXIT_OK if document["passed"] else EXIT_NO
 
@@ -677,6 +692,7 @@ class Check:
         self.article, self.results = article, results
         self.findings: list[dict] = []
         self.counts = {"traced": 0, "disagree": 0, "stated": 0, "untraced": 0}
+        self.unsaid = 0
         self.bare = without_code(article.body)  # of the same length, so that places are places of the body
         self.prose = blanked(blanked(self.bare, MARKED), re.compile(r"<!--.*?-->", re.S))
 
@@ -751,6 +767,42 @@ class Check:
                 self.found("error", kind, match.start(), f"{path} is not there")
             elif image and (broken := broken_picture(file)):
                 self.found("error", "figure", match.start(), f"{path} {broken}")
+
+    def open(self) -> None:
+        """What the authors have not stated: fine to publish, if they mean to."""
+        for match in re.finditer(r"<!--\s*open\s*-->", self.bare):
+            self.unsaid += 1
+            sentence = " ".join(sentence_at(self.prose, match.start() - 1).split())
+            self.found("notice", "open", match.start(), f"answer it, or leave it open: {sentence[:160]}")
+        if re.search(r"^title:.*# made from the run", self.article.text, re.M):
+            self.found("notice", "open", 0, "the title was made from the run: ask the author")
+
+    def results_that_look_made_up(self) -> None:
+        for file, document in self.results.documents.items():
+            for sign in signs_of_making(document) if isinstance(document, dict) else ():
+                self.found("notice", "sanity", 0, f"look at this before publishing: {file}: {sign}")
+
+    def names(self, online: bool) -> None:
+        """Models and datasets of the results: an article that everybody reads should name what everybody sees."""
+        import urllib.error
+        import urllib.request
+
+        named = sorted({each for document in self.results.documents.values() for each in hub_names(document)})
+        if named and not online:
+            told = ", ".join(name for _, name in named)
+            self.found("notice", "name", 0, f"not looked up whether everybody can see {told}: --online asks the Hub")
+        hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+        for kind, name in named if online else ():
+            try:  # without a token: as any reader
+                urllib.request.urlopen(f"{hub}/api/{kind}s/{name}", timeout=SECONDS).close()
+            except urllib.error.HTTPError as error:
+                if error.code in (401, 403, 404):
+                    self.found("warning", "name", 0, f"{kind} {name} is private or not on the Hub ({error.code}): may "
+                               "its name be told?")  # fmt: skip
+                else:
+                    self.found("warning", "name", 0, f"{kind} {name}: the Hub answers {error.code}; ask again later")
+            except OSError as error:
+                self.found("warning", "name", 0, f"{kind} {name}: the Hub cannot be reached ({error})")
 
     def addresses(self) -> None:
         """Every address of the article, asked once."""
@@ -859,6 +911,44 @@ class Check:
                     self.found("error", "private", 0, f"{name} holds what looks like a token")
         for name in stale_renderings(self.article.folder):
             self.found("warning", "rendering", 0, f"{name} is of another text: render_article.py makes it again")
+
+
+# ---- judging results
+
+
+def signs_of_making(document: dict) -> list[str]:
+    """What measured results hardly show: exact lines, exact halves, one number in two places, hashes of one digit."""
+    signs = [f"{match[0][:8]}… is a hash of one digit"
+             for match in re.finditer(r"\b([0-9a-f])\1{15,}\b", json.dumps(document))][:3]  # fmt: skip
+    schema = str(document.get("schema"))
+    log = document.get("log") if schema.startswith("skillpack/run/") else None
+    losses = [entry["loss"] for entry in log or []]
+    changes = [after - before for before, after in zip(losses, losses[1:], strict=False)]
+    if len(changes) > 3 and max(changes) - min(changes) <= 1e-9 * max(map(abs, losses)):
+        signs.append("the logged loss is a straight line")
+    measured = document.get("comparison" if schema.startswith("skillpack/run/") else "held_out")
+    for name, metric in (measured["metrics"] if isinstance(measured, dict) else {}).items():
+        if losses and name == "loss" and metric["tuned"] == losses[-1]:
+            signs.append("the held-out loss is the last training loss, to every digit")
+        below, above = metric["difference"] - metric["low"], metric["high"] - metric["difference"]
+        steps = (
+            metric["difference"] * measured["rows"]
+        )  # whole for rows that are right or wrong, and often in the middle
+        if above > 0 and abs(above - below) <= 1e-9 * above and abs(steps - round(steps)) > 1e-6:
+            signs.append(f"{name}: the difference is exactly in the middle of its bootstrap interval")
+    return signs
+
+
+def hub_names(document: Any) -> list[tuple[str, str]]:
+    """[(model or dataset, id)] of the repositories that a results file names."""
+    if not isinstance(document, dict):
+        return []
+    plan = document.get("plan") or {}
+    places = [("model", plan.get("model")), ("dataset", (plan.get("dataset") or {}).get("source"))]
+    places += [("model", document.get(key)) for key in ("model", "base", "new")]
+    found = [(kind, place.get("id")) for kind, place in places if isinstance(place, dict)]
+    return [(kind, name) for kind, name in found
+            if isinstance(name, str) and re.fullmatch(r"\w[\w.-]*/[\w.-]+", name)]  # fmt: skip
 
 
 # ---- reading Markdown

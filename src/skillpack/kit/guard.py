@@ -202,7 +202,7 @@ def halve_batch(settings: dict, out: Path, batch_size: int, step: int, error: Ba
     if batch_size == 1:
         raise Failure(
             "out of memory with one row at a time",
-            "plan again with a lower --max-length, with --lora or --qlora, or for more memory",
+            "plan again with --checkpointing, a lower --max-length, --lora or --qlora, or for more memory",
         ) from None
     rows = batch_size * now["accumulation"]
     smaller = max(size for size in range(1, batch_size // 2 + 1) if rows % size == 0)

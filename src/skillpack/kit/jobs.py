@@ -6,6 +6,8 @@ import argparse
 import re
 
 # region skillpack:jobs
+import math
+
 ACTIVE = ("SCHEDULING", "RUNNING")  # every other stage is an end: COMPLETED, ERROR, CANCELED, DELETED
 
 
@@ -26,9 +28,12 @@ def usd_of(seconds: float, usd_per_hour: float) -> float:
     return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
 
 
-def money(usd: float) -> str:
-    """Dollars and cents, and more digits for sums below ten cents."""
-    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
+def money(usd: float, at_most: bool = False) -> str:
+    """Dollars and cents, and more digits for sums below ten cents; `at_most` rounds up, to keep its word."""
+    digits = 2 if usd >= 0.1 or not usd else 4
+    if at_most:
+        usd = math.ceil(round(usd * 10**digits, 6)) / 10**digits
+    return f"${usd:,.{digits}f}"
 
 
 def clock(seconds: float) -> str:
