@@ -235,7 +235,7 @@ def test_a_secret_reaches_the_job_and_nothing_else(hub: LocalHub) -> None:
     for value in (secret, *multiline.split("\n")):
         assert all(value not in text for text in ("\n".join(lines), shown, listed, page))
         assert contains(hub.root, value.encode()) == []
-    assert job.secrets == {"KEY": None, "PEM": None}
+    assert job.secrets == ["KEY", "PEM"]
 
 
 def test_a_volume_shows_a_repo_and_mount_paths_are_rewritten(hub: LocalHub) -> None:

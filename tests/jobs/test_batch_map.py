@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from .conftest import Desk, kill, until
+from .conftest import SCRIPTS, Desk, kill, until
 
 ROWS = 200
 MAPPED = """# /// script
@@ -77,7 +79,7 @@ def test_eight_shards_survive_three_killed_jobs_and_nothing_is_lost_or_doubled(d
     assert sum(name.endswith(".parquet") for name in pushed) == 8
     assert desk.api.dataset_info(f"{desk.user}/doubled").private
     jobs = len(desk.jobs())
-    assert desk.json("batch_map.py", *call)["next"].startswith("python scripts/batch_map.py merge work-")
+    assert desk.json("batch_map.py", *call)["next"].startswith(f"python {SCRIPTS / 'batch_map.py'} merge work-")
     assert len(desk.jobs()) == jobs, "what is done is not started again"
 
 
@@ -88,11 +90,25 @@ def test_a_map_is_shown_tried_and_run_and_rows_may_become_several(desk: Desk) ->
     assert [row["twice"] for row in json.loads(tried.stdout)["rows"]] == [0, 2]
     call = ("run", data, "--function", "work.py:twins", "--shards", 3, "--jobs", 1, "--timeout", "10m")
     shown = desk.script("batch_map.py", *call)
-    assert shown.returncode == 4 and "0 of 3 done, 3 to start" in shown.stdout and "at most $0.0017" in shown.stdout
+    assert shown.returncode == 4 and "0 of 3 done, 3 to start, each kept" in shown.stdout, shown.stderr
+    assert "rows       10, 4 in the largest shard" in shown.stdout and "at most $0.0017" in shown.stdout
+    assert f"secrets    HF_TOKEN ({data} is private or gated)" in shown.stdout
+    public = desk.dataset("public", [{"n": n} for n in range(9)], private=False)
+    open_call = [public if word == data else word for word in call]
+    card = desk.script("batch_map.py", *open_call, "--part-rows", 2).stdout
+    assert "secrets" not in card and "rows       9, 3 in the largest shard" in card and "kept every 2 rows" in card
+    assert "rows       not known" in desk.script("batch_map.py", *open_call, "--split", "train[:5]").stdout
+    assert "--split one of: train" in desk.script("batch_map.py", *open_call, "--split", "dev").stderr
     assert desk.script("batch_map.py", *call, "--max-cost", "0.001").returncode == 1
     assert desk.jobs() == []
     assert desk.script("batch_map.py", *call, "--yes", "--follow").returncode == 0
     assert desk.script("batch_map.py", "status", "work").returncode == 0
+    waits = desk.script("batch_map.py", "merge", "work", "--push-to", "twins")
+    assert waits.returncode == 4 and "20 written to" in waits.stdout and "with --yes" in waits.stderr
+    volumes = {volume.source: volume.path for volume in desk.jobs()[0].volumes or []}
+    copies = volumes[f"{desk.user}/jobs-artifacts"]
+    assert any(entry.path.startswith(f"{copies}/") for entry in desk.api.list_bucket_tree(
+        f"{desk.user}/jobs-artifacts", recursive=True)), "as maps.md says"  # fmt: skip
     merged = desk.json("batch_map.py", "merge", "work")
     rows = merged_rows(desk, merged["folder"])
     assert [(row["n"], row["copy"]) for row in rows] == [(n, copy) for n in range(10) for copy in (0, 1)]
@@ -102,6 +118,14 @@ def test_a_map_is_shown_tried_and_run_and_rows_may_become_several(desk: Desk) ->
     shutil.copy(shard, shard.with_name("part-000000999.jsonl"))
     doubled = desk.script("batch_map.py", "merge", "work")
     assert doubled.returncode == 3 and "does not follow on row" in doubled.stderr
+    bin_ = Path(sys.executable).parent
+    env = desk.environment()
+    for command in merged["left"]:
+        subprocess.run(command, shell=True, cwd=desk.folder, env=env | {"PATH": f"{bin_}:{env['PATH']}"}, check=True)
+    left = [path.relative_to(desk.folder).parts[-1] for path in desk.folder.rglob("*") if path.is_file()]
+    assert sorted(left) == ["train-00000-of-00003.parquet", "train-00001-of-00003.parquet",
+                            "train-00002-of-00003.parquet", "work.py"]  # fmt: skip
+    assert list(desk.api.list_bucket_tree(f"{desk.user}/skillpack-maps", recursive=True)) == []
 
 
 def test_what_goes_wrong_in_a_function_is_told(desk: Desk) -> None:
@@ -146,8 +170,6 @@ def test_what_cannot_be_mapped_says_why(desk: Desk, arguments: list[str], code: 
 
 def test_a_torn_part_is_none(tmp_path: Path) -> None:
     import importlib.util
-
-    from .conftest import SCRIPTS
 
     spec = importlib.util.spec_from_file_location("batch_map", SCRIPTS / "batch_map.py")
     assert spec is not None and spec.loader is not None

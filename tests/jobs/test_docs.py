@@ -94,7 +94,10 @@ def test_every_option_that_is_named_alone_is_one_of_a_script_a_template_or_hf() 
     known: set[str] = set()
     for path in [*SCRIPTS.glob("*.py"), *TEMPLATES]:
         known |= set(re.findall(r'"(--[a-z][a-z-]+)"', path.read_text(encoding="utf-8")))
-    for words in (["jobs", "run"], ["jobs", "uv", "run"], ["jobs", "logs"], ["jobs", "expose"], ["webhooks", "create"]):
+    for words in (
+        ["jobs", "run"], ["jobs", "uv", "run"], ["jobs", "logs"], ["jobs", "expose"], ["webhooks", "create"],
+        ["buckets", "rm"],
+    ):  # fmt: skip
         known |= {option for param in command_of(words)[0].params for option in param.opts}
     known |= {"--nnodes", "--nproc-per-node", "--node-rank", "--master-addr", "--master-port"}  # torchrun's
     unknown = {(name, option) for name, span in spans() for option in OPTION.findall(span) if option not in known}

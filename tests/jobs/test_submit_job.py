@@ -97,7 +97,13 @@ def test_secrets_go_by_name_and_are_nowhere_to_be_seen(desk: Desk) -> None:
     raw = httpx2.get(
         f"{desk.hub.url}/api/jobs/{desk.user}/{job.id}", headers={"Authorization": f"Bearer {desk.token}"}
     ).json()
-    assert raw["secrets"] == {"API_KEY": None, "HF_TOKEN": None}
+    assert sorted(raw["secrets"]) == ["API_KEY", "HF_TOKEN"]
+    hf = str(Path(sys.executable).with_name("hf"))
+    shown = subprocess.run(
+        [hf, "jobs", "inspect", f"{desk.user}/{job.id}", "--json"],
+        env=desk.environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert sorted(json.loads(shown.stdout)[0]["secrets"]) == ["API_KEY", "HF_TOKEN"]
     written = "".join(path.read_text() for path in desk.folder.rglob("*") if path.is_file())
     for text in (done.stdout, done.stderr, json.dumps(raw), written):
         assert planted not in text and desk.token not in text

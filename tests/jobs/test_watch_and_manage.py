@@ -67,7 +67,7 @@ def test_when_a_node_fails_following_ends_and_names_those_that_still_cost(desk: 
     group = {"network_group": "pair", "network_aliases": ["head"]}
     waiting, failing = desk.run("sleep", "60", **group), desk.run("false", **group)
     status = desk.json("watch_jobs.py", waiting.id, failing.id, "--follow", code=1)
-    assert status["next"] == [f"python scripts/manage_jobs.py cancel {desk.user}/{waiting.id} --yes"]
+    assert status["next"] == [f"python {SCRIPTS / 'manage_jobs.py'} cancel {desk.user}/{waiting.id} --yes"]
 
 
 @pytest.mark.parametrize(

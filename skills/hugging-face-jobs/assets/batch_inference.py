@@ -14,8 +14,9 @@
 # ///
 """Let a model answer a column of a dataset, on one job: with vLLM on a GPU, with transformers on a CPU.
 
-What is written is kept in --out every --chunk rows; with --out in a mounted bucket a second attempt goes on there. For
-several jobs, `batch_map.py run DATA --model MODEL` uses this file's `answer`.
+What is written is kept in --out every --chunk rows; with --out in a mounted bucket a second attempt goes on there. The
+whole file is written anew each time: above some 10,000 rows, and for several jobs, take `batch_map.py run DATA --model
+MODEL`, which keeps parts and uses this file's `answer`.
 
 examples:
   hf jobs uv run batch_inference.py --dataset org/prompts --model Qwen/Qwen3-4B --push-to me/answers
@@ -100,7 +101,10 @@ class Chat:
 
 
 class Kept:
-    """Rows that are kept in a file as they come: a second attempt reads them, and goes on behind them."""
+    """Rows that are kept in a file as they come: a second attempt reads them, and goes on behind them.
+
+    Each addition writes all of the file, which is fine for some 10,000 rows; batch_map.py keeps more of them in parts.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self.rows = path, []

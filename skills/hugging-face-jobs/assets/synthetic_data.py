@@ -16,7 +16,8 @@
 
 Topics come from a column of a dataset, so that they are as varied as the user's own data. Equal questions are made
 once, empty and cut texts are left out and counted, and each row says which model, topic and seed it is from. What is
-done is kept in --out as it comes; the same command goes on behind it. Read a sample before training on it.
+done is kept in --out as it comes; the same command goes on behind it. All of the file is written anew at each --chunk:
+split topics that make more than some 10,000 rows over several calls. Read a sample before training on it.
 
 examples:
   hf jobs uv run synthetic_data.py --topics org/products --column name --model Qwen/Qwen3-4B --push-to me/made
@@ -102,7 +103,10 @@ class Chat:
 
 
 class Kept:
-    """Rows that are kept in a file as they come: a second attempt reads them, and goes on behind them."""
+    """Rows that are kept in a file as they come: a second attempt reads them, and goes on behind them.
+
+    Each addition writes all of the file, which is fine for some 10,000 rows; batch_map.py keeps more of them in parts.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self.rows = path, []

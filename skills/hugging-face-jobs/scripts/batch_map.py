@@ -30,6 +30,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -129,6 +130,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -245,6 +251,8 @@ def full_id(who: dict[str, Any], repo_id: str) -> str:
 # endregion skillpack:hub
 
 # region skillpack:jobs
+import math
+
 ACTIVE = ("SCHEDULING", "RUNNING")  # every other stage is an end: COMPLETED, ERROR, CANCELED, DELETED
 
 
@@ -265,9 +273,12 @@ def usd_of(seconds: float, usd_per_hour: float) -> float:
     return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
 
 
-def money(usd: float) -> str:
-    """Dollars and cents, and more digits for sums below ten cents."""
-    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
+def money(usd: float, at_most: bool = False) -> str:
+    """Dollars and cents, and more digits for sums below ten cents; `at_most` rounds up, to keep its word."""
+    digits = 2 if usd >= 0.1 or not usd else 4
+    if at_most:
+        usd = math.ceil(round(usd * 10**digits, 6)) / 10**digits
+    return f"${usd:,.{digits}f}"
 
 
 def clock(seconds: float) -> str:
@@ -1075,13 +1086,14 @@ import math
 
 BUCKET, MOUNT, LABEL = "skillpack-maps", "/map", "skillpack-map"
 EXIT_RUNNING = 5
+COUNTED_FILES, COUNTED_BYTES = 50, 20_000_000  # more are not read for the card: Parquet's footers, whole other files
 COUNT_SECONDS = 20  # between two looks into the bucket, which may hold many files
 ANSWER = Path(__file__).resolve().parent.parent / "assets" / "batch_inference.py"
 DIAGNOSES = with_next(
     {
         "oom": "a flavor with more memory, or fewer rows at once: --part-rows; then {again}",
         "disk": "a flavor with more storage (`hf jobs hardware`); then {again}",
-        "columns": "python scripts/batch_map.py try … shows the columns that the function gets; then {again}",
+        "columns": "python {script} try … shows the columns that the function gets; then {again}",
         "auth": "accept the terms of a gated repo, or hand the token on: --secret HF_TOKEN; then {again}",
         "import": "name the package in the function's PEP 723 header, or --with PACKAGE; then {again}",
         "hub": "{again}",
@@ -1118,7 +1130,12 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         if name == "run":
             add("--name", help="default: the function's")
             add("--shards", type=int, default=8, help="pieces that are done or not (default: 8)")
-            add("--jobs", type=int, default=2, help="at once, each works on several shards (default: 2)")
+            add(
+                "--jobs",
+                type=int,
+                default=2,
+                help="at once, each works on several shards and is billed by minutes begun (default: 2)",
+            )
             add("--part-rows", type=int, default=256, help="rows of a call, and all that a kill costs (default: 256)")
             add("--flavor", default="cpu-basic", help="by `hf jobs hardware` (default: cpu-basic)")
             add("--timeout", type=seconds_of, required=True, help="of each job, as 90m or 2h")
@@ -1129,11 +1146,11 @@ def arguments(argv: list[str]) -> argparse.Namespace:
                 action="append",
                 default=[],
                 metavar="NAME",
-                help="a variable that the jobs get, or HF_TOKEN",
+                help="a variable that the jobs get; HF_TOKEN they get unasked where DATA is private or gated",
             )
             add("--with", action="append", default=[], dest="packages", metavar="PACKAGE")
             add("--image", help="container image that has uv")
-            add("--follow", action="store_true", help="stay until the jobs have ended")
+            add("--follow", action="store_true", help="with --yes: stay until the jobs have ended")
             add("--yes", action="store_true", help="start them; without this only the card is shown")
         if name in ("status", "merge"):
             add("name", metavar="NAME", help="as `run` printed it; or NAME-KEY where there are several")
@@ -1306,11 +1323,13 @@ def run_jobs(args) -> int:
     state = state_of(api, namespace, prefix, spec)
     wanted = min(args.jobs - len(state["active"]), len(state["open"]))
     at_most = math.ceil(args.timeout / 60) / 60 * flavor["usd_per_hour"] * max(wanted, 0) * args.rounds
-    document = {**status_document(prefix, namespace, state), "at_most_usd": round(at_most, 4), "flavor": args.flavor}
-    (log if args.json else say)(card(args, spec, flavor, prices, document, wanted))
+    document = {**status_document(prefix, namespace, state), "at_most_usd": round(at_most, 4), "flavor": args.flavor,
+                "secrets": sorted(secrets), "rows": None if args.yes else rows_in(source)}  # fmt: skip
+    (log if args.json else say)(card(args, spec, flavor, prices, document, wanted, private))
     if args.max_cost is not None and at_most > args.max_cost:
         fix = "a shorter --timeout, fewer --jobs or a cheaper --flavor"
-        raise Failure(f"it can cost {money(at_most)}, and --max-cost is {money(args.max_cost)}", fix, EXIT_NO)
+        most = money(at_most, at_most=True)
+        raise Failure(f"it can cost {most}, and --max-cost is {money(args.max_cost)}", fix, EXIT_NO)
     if not args.yes and wanted > 0:
         log("nothing was started; to start it: the same command with --yes")
         if args.json:
@@ -1338,6 +1357,25 @@ def source_of(api, args) -> tuple[dict, bool]:
         info = api.dataset_info(args.data, revision=args.revision)
     found = {"id": args.data, "config": args.config, "split": args.split, "revision": info.sha}
     return found, bool(info.private or info.gated)
+
+
+def rows_in(source: dict) -> int | None:
+    """Rows of the split, for the card; None where only a job can know. Raises Failure where there is no such split."""
+    if not re.fullmatch(r"[\w.-]+", source["split"]) or source["split"] == "all":  # a slice or a sum of splits
+        return None
+    files, total = _files_of_dataset(source["id"], source["config"], source["split"], source["revision"]), 0
+    if len(files) > COUNTED_FILES or not all(path.endswith(ROW_FILES) for path in files):
+        return None
+    for path in files:
+        with reading(path), open_file(path) as file:
+            if path.endswith(".parquet"):
+                with open_parquet(path, file) as parquet:
+                    total += parquet.metadata.num_rows
+                continue
+            if file.seek(0, os.SEEK_END) > COUNTED_BYTES:
+                return None
+        total += sum(1 for _, row, _ in read_rows(path) if row is not None)
+    return total
 
 
 def state_of(api, namespace: str, prefix: str, spec: dict) -> dict:
@@ -1417,19 +1455,27 @@ def watch(api, namespace: str, prefix: str, spec: dict) -> None:
     follow({}, look, lambda name, line: None, lambda stage: None)
 
 
-def card(args, spec: dict, flavor: dict, prices: str, document: dict, wanted: int) -> str:
-    source = spec["source"]
+def card(args, spec: dict, flavor: dict, prices: str, document: dict, wanted: int, private: bool) -> str:
+    source, rows, kept = spec["source"], document["rows"], f"kept every {spec['part_rows']} rows"
+    counted = [] if args.yes else ["  rows       not known before a job reads them"]
+    if rows is not None:
+        largest = -(-rows // spec["shards"])
+        counted = [f"  rows       {rows:,}, {largest:,} in the largest shard"]
+        kept = "each kept when it is done" if largest <= spec["part_rows"] else kept
+    token = f" ({source['id']} is private or gated)" if private else ""
     rounds = f" x {args.rounds} rounds" if args.rounds > 1 else ""
     lines = [
         f"Map {document['name']}: {args.function or args.model} over {source['id']} ({source['split']}, revision "
         f"{source['revision'][:8]})",
-        f"  shards     {len(document['done'])} of {spec['shards']} done, {len(document['open'])} to start, kept every "
-        f"{spec['part_rows']} rows",
+        *counted,
+        f"  shards     {len(document['done'])} of {spec['shards']} done, {len(document['open'])} to start, {kept}",
         f"  where      {max(wanted, 0)} x {flavor['name']}, {money(flavor['usd_per_hour'])} an hour each, paid by "
         f"{document['namespace']}",
         f"  prices     {prices}",
         f"  timeout    {clock(args.timeout)} a job",
-        f"  cost       at most {money(document['at_most_usd'])} more (price x timeout{rounds}; starting is billed too)",
+        f"  cost       at most {money(document['at_most_usd'], at_most=True)} more "
+        f"(price x timeout{rounds}; starting is billed too)",
+        *([f"  secrets    {', '.join(document['secrets'])}{token}"] if document["secrets"] else []),
     ]
     return "\n".join(lines)
 
@@ -1455,9 +1501,9 @@ def answer_state(api, args, namespace: str, prefix: str, state: dict) -> int:
     failed = [job for job in state["jobs"] if stage_of(job) == "ERROR" and set(shards_of(job)) & set(state["open"])]
     document["diagnosis"] = diagnosis_of(api, failed[-1], namespace) if failed else None
     if len(state["done"]) == state["shards"]:
-        document["next"] = f"python scripts/batch_map.py merge {prefix}"
+        document["next"] = this_script("merge", prefix, args)
     elif state["active"]:
-        document["next"] = f"python scripts/batch_map.py status {prefix}"
+        document["next"] = this_script("status", prefix, args)
     else:
         document["next"] = "the same `run` command again: it starts the unfinished shards alone"
     if args.json:
@@ -1474,8 +1520,19 @@ def answer_state(api, args, namespace: str, prefix: str, state: dict) -> int:
     return EXIT_RUNNING if state["active"] else EXIT_NO
 
 
+def this_script(command: str, prefix: str, args) -> str:
+    """The next command, by the words by which this script was called."""
+    more = ["--namespace", args.namespace] if args.namespace else []
+    more += ["--maps", str(args.maps)] if args.maps != Path("maps") else []
+    return f"python {beside('batch_map.py')} {shlex.join([command, prefix, *more])}"
+
+
 def diagnosis_of(api, job, namespace: str) -> dict:
-    facts = {"again": "the same `run` command again", "logs": f"hf jobs logs {namespace}/{job.id}"}
+    facts = {
+        "again": "the same `run` command again",
+        "script": beside("batch_map.py"),
+        "logs": f"hf jobs logs {namespace}/{job.id}",
+    }
     if timed_out(job.status.message, None, None):
         return {"kind": "timeout", "cause": "the job's timeout ended it", "evidence": job.status.message,
                 "next": "a longer --timeout or more --jobs: what is done is kept"}  # fmt: skip
@@ -1535,7 +1592,7 @@ def merge(args) -> int:
     written = write_parquet(folder / "data", spec["source"]["split"], [files for _, files in shards])
     document = {
         "name": prefix, "rows_in": total, "rows": written,
-        "folder": str(folder / "data"), "pushed": None,
+        "folder": str(folder / "data"), "pushed": None, "left": what_is_left(args, namespace, prefix),
     }  # fmt: skip
     (log if args.json else say)(f"{total} rows read, {written} written to {folder / 'data'}; each once")
     if args.push_to:
@@ -1546,9 +1603,19 @@ def merge(args) -> int:
                 emit(document)
             return EXIT_UNCONFIRMED
         document["pushed"] = push(api, repo, folder, spec, args.public)
+    log("\n  ".join(["to remove what the map has left, once nobody needs it:", *document["left"]]))
     if args.json:
         emit(document)
     return EXIT_OK
+
+
+def what_is_left(args, namespace: str, prefix: str) -> list[str]:
+    """Commands that remove what a merged map has left here and in its bucket; the merged rows stay."""
+    here = [args.maps / prefix / "parts", args.maps / f".{prefix}.lock"]
+    return [
+        f"hf buckets rm {namespace}/{BUCKET}/{prefix}/ --recursive --yes",
+        shlex.join(["rm", "-rf", *map(str, here)]),
+    ]
 
 
 def fetch(api, bucket: str, prefix: str, target: Path) -> None:

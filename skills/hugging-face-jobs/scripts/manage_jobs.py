@@ -26,6 +26,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -125,6 +126,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -241,6 +247,8 @@ def full_id(who: dict[str, Any], repo_id: str) -> str:
 # endregion skillpack:hub
 
 # region skillpack:jobs
+import math
+
 ACTIVE = ("SCHEDULING", "RUNNING")  # every other stage is an end: COMPLETED, ERROR, CANCELED, DELETED
 
 
@@ -261,9 +269,12 @@ def usd_of(seconds: float, usd_per_hour: float) -> float:
     return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
 
 
-def money(usd: float) -> str:
-    """Dollars and cents, and more digits for sums below ten cents."""
-    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
+def money(usd: float, at_most: bool = False) -> str:
+    """Dollars and cents, and more digits for sums below ten cents; `at_most` rounds up, to keep its word."""
+    digits = 2 if usd >= 0.1 or not usd else 4
+    if at_most:
+        usd = math.ceil(round(usd * 10**digits, 6)) / 10**digits
+    return f"${usd:,.{digits}f}"
 
 
 def clock(seconds: float) -> str:
@@ -476,7 +487,7 @@ def rerun_jobs(api, namespace: str, args) -> int:
     else:
         say("\n".join(f"{each['of']} runs as {each['id']}: {each['url']}" for each in document["reruns"]))
     ids = " ".join(f"{namespace}/{each['id']}" for each in document["reruns"])
-    log(f"next: python scripts/watch_jobs.py {ids} --follow")
+    log(f"next: python {beside('watch_jobs.py')} {ids} --follow")
     return EXIT_OK
 
 

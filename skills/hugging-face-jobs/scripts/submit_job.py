@@ -23,6 +23,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -122,6 +123,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -238,6 +244,8 @@ def full_id(who: dict[str, Any], repo_id: str) -> str:
 # endregion skillpack:hub
 
 # region skillpack:jobs
+import math
+
 ACTIVE = ("SCHEDULING", "RUNNING")  # every other stage is an end: COMPLETED, ERROR, CANCELED, DELETED
 
 
@@ -258,9 +266,12 @@ def usd_of(seconds: float, usd_per_hour: float) -> float:
     return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
 
 
-def money(usd: float) -> str:
-    """Dollars and cents, and more digits for sums below ten cents."""
-    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
+def money(usd: float, at_most: bool = False) -> str:
+    """Dollars and cents, and more digits for sums below ten cents; `at_most` rounds up, to keep its word."""
+    digits = 2 if usd >= 0.1 or not usd else 4
+    if at_most:
+        usd = math.ceil(round(usd * 10**digits, 6)) / 10**digits
+    return f"${usd:,.{digits}f}"
 
 
 def clock(seconds: float) -> str:
@@ -619,7 +630,7 @@ def main(argv: list[str]) -> int:
     most = document["at_most_usd_30_days"] if args.schedule else document["at_most_usd"]
     if args.max_cost is not None and most > args.max_cost:
         raise Failure(
-            f"it can cost {money(most)}{' in 30 days' if args.schedule else ''}, and --max-cost is "
+            f"it can cost {money(most, at_most=True)}{' in 30 days' if args.schedule else ''}, and --max-cost is "
             f"{money(args.max_cost)}",
             f"a shorter --timeout ({money(document['usd_per_hour'])} an hour), a cheaper --flavor, fewer --attempts",
             EXIT_NO,
@@ -640,8 +651,10 @@ def main(argv: list[str]) -> int:
         say(
             "\n".join(f"{'Schedule' if args.schedule else 'Job'} {job['id']}: {job['url']}" for job in document["jobs"])
         )
-    following = "manage_jobs.py scheduled" if args.schedule else f"watch_jobs.py {path} --follow"
-    log(f"{'found, submitted before' if found else 'submitted'}; next: python scripts/{following}")
+    following = (
+        f"{beside('manage_jobs.py')} scheduled" if args.schedule else f"{beside('watch_jobs.py')} {path} --follow"
+    )
+    log(f"{'found, submitted before' if found else 'submitted'}; next: python {following}")
     for volume in volumes:
         if isinstance(volume, str) and volume.endswith(":rw"):
             log(f"what the job writes to {volume.rsplit(':', 2)[1]} is in the bucket {namespace}/jobs-artifacts")
@@ -1009,13 +1022,15 @@ def card(settings: dict, document: dict, flavor: dict, made: list[str]) -> str:
         f"{money(document['usd_per_hour'])} an hour, paid by {document['namespace']}",
         f"  prices     {document['prices_from']}",
         f"  timeout    {clock(document['timeout_seconds'])}",
-        f"  cost       at most {money(document['at_most_usd'])}{' a run' if document['schedule'] else ''} "
+        f"  cost       at most {money(document['at_most_usd'], at_most=True)}"
+        f"{' a run' if document['schedule'] else ''} "
         f"(price x timeout{attempts}; starting is billed too)",
     ]
     if document["schedule"]:
         rule = "starts though the last one goes on" if settings["overlap"] else "is skipped while the last one goes on"
         lines.append(f"  schedule   {document['schedule']} UTC, next {document['next_run']}; a run {rule}")
-        lines.append(f"  30 days    {document['runs_30_days']} runs, at most {money(document['at_most_usd_30_days'])}")
+        month = money(document["at_most_usd_30_days"], at_most=True)
+        lines.append(f"  30 days    {document['runs_30_days']} runs, at most {month}")
     for title, values in (("secrets", settings["secrets"]), ("env", settings["env"]), ("volumes", settings["volumes"])):
         if values:
             lines.append(f"  {title:<10} {', '.join(values)}")

@@ -21,6 +21,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -120,6 +121,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -236,6 +242,8 @@ def full_id(who: dict[str, Any], repo_id: str) -> str:
 # endregion skillpack:hub
 
 # region skillpack:jobs
+import math
+
 ACTIVE = ("SCHEDULING", "RUNNING")  # every other stage is an end: COMPLETED, ERROR, CANCELED, DELETED
 
 
@@ -256,9 +264,12 @@ def usd_of(seconds: float, usd_per_hour: float) -> float:
     return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
 
 
-def money(usd: float) -> str:
-    """Dollars and cents, and more digits for sums below ten cents."""
-    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
+def money(usd: float, at_most: bool = False) -> str:
+    """Dollars and cents, and more digits for sums below ten cents; `at_most` rounds up, to keep its word."""
+    digits = 2 if usd >= 0.1 or not usd else 4
+    if at_most:
+        usd = math.ceil(round(usd * 10**digits, 6)) / 10**digits
+    return f"${usd:,.{digits}f}"
 
 
 def clock(seconds: float) -> str:
@@ -499,7 +510,7 @@ def targets(names: list[str]) -> tuple[list[str], str | None, dict | None]:
     if len(names) == 1 and (names[0].endswith(".json") or Path(names[0]).is_file()):
         submission = read_artifact(Path(names[0]), "job-submission")
         if submission["schedule"]:
-            fix = "python scripts/manage_jobs.py scheduled; its runs: python scripts/watch_jobs.py ID"
+            fix = f"python {beside('manage_jobs.py')} scheduled; its runs: python {beside('watch_jobs.py')} ID"
             raise Failure(f"{names[0]} is a schedule", fix, EXIT_USAGE)
         if not submission["jobs"]:
             fix = "run submit_job.py with the same arguments again: it finds the job, or makes it"
@@ -618,7 +629,7 @@ def status_of(job, prices: dict, lines: list[str], submission: dict | None, api,
 
 def diagnosis_of(job, running: int | None, lines: list[str], submission: dict | None) -> dict:
     timeout = (submission or {}).get("timeout_seconds")
-    again = f"python scripts/manage_jobs.py rerun {job.owner.name}/{job.id} --yes"
+    again = f"python {beside('manage_jobs.py')} rerun {job.owner.name}/{job.id} --yes"
     if submission:
         again = "the same submit_job.py command again"
     if timed_out(job.status.message, running, timeout):
@@ -664,7 +675,8 @@ def following_of(jobs: dict, namespace: str, stage: str) -> list[str]:
     active = [each for each, job in jobs.items() if stage_of(job) in ACTIVE]
     if stage in ACTIVE or not active:
         return []
-    return [f"python scripts/manage_jobs.py cancel {' '.join(f'{namespace}/{each}' for each in active)} --yes"]
+    ids = " ".join(f"{namespace}/{each}" for each in active)
+    return [f"python {beside('manage_jobs.py')} cancel {ids} --yes"]
 
 
 def page(document: dict, lines: int) -> str:

@@ -94,7 +94,7 @@ def info(hub: Hub, row: sqlite3.Row) -> dict[str, Any]:
         "command": spec["command"],
         "arguments": spec["arguments"],
         "environment": spec["environment"],
-        "secrets": spec["secrets"],
+        "secrets": list(spec["secrets"]),  # names alone, as `hf jobs inspect` of the Hub's own guide shows them
         "flavor": spec["flavor"],
         "timeout": spec["timeoutSeconds"],
         "labels": spec["labels"],

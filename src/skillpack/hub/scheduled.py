@@ -49,8 +49,8 @@ def info(hub: Hub, row: sqlite3.Row) -> dict[str, Any]:
     spec = json.loads(row["spec"])
     last = {"id": row["last_job_id"], "at": isoformat(row["last_job_at"])} if row["last_job_id"] else None
     shown = {name: spec[name] for name in ("dockerImage", "spaceId", "command", "arguments", "environment")}
-    shown |= {name: spec[name] for name in ("secrets", "flavor", "labels", "volumes")}
-    shown |= {"timeout": spec["timeoutSeconds"], "retry": spec["attempts"] - 1}
+    shown |= {name: spec[name] for name in ("flavor", "labels", "volumes")}
+    shown |= {"secrets": list(spec["secrets"]), "timeout": spec["timeoutSeconds"], "retry": spec["attempts"] - 1}
     if "expose" in spec:
         shown["expose"] = spec["expose"]
     due = None if row["suspend"] or row["next_run_at"] is None else isoformat(row["next_run_at"])

@@ -77,7 +77,10 @@ class Chat:
 
 
 class Kept:
-    """Rows that are kept in a file as they come: a second attempt reads them, and goes on behind them."""
+    """Rows that are kept in a file as they come: a second attempt reads them, and goes on behind them.
+
+    Each addition writes all of the file, which is fine for some 10,000 rows; batch_map.py keeps more of them in parts.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self.rows = path, []
