@@ -381,6 +381,11 @@ def test_a_given_test_split_is_used_unless_it_shares_its_prompts(tmp_path):
     assert leaking["split"]["key"] == "group"
     assert leaking["test"]["overlap"] == 20
     assert any("20 of 30 prompts of split test" in warning for warning in leaking["warnings"])
+    for name, first in (("sums", 300), ("leaky", 280)):  # their digits are the content
+        write_rows(tmp_path / name / "train.jsonl", [chat(f"What is {n} plus {3 * n}?") for n in range(300)])
+        write_rows(tmp_path / name / "test.jsonl", [chat(f"What is {n} plus {3 * n}?") for n in range(first, 330)])
+    assert report_of(tmp_path / "sums")["split"]["key"] == "given"
+    assert report_of(tmp_path / "leaky")["split"]["key"] == "prompt"
 
 
 # Sources
