@@ -38,6 +38,7 @@ def test_a_job_evaluates_and_its_result_comes_here(desk: Desk, model: str) -> No
     command = ("submit_eval.py", "mine", "--flavor", "cpu-basic", "--timeout", "10m")
     shown = desk.script(*command, "--", model, *ROWS)
     assert shown.returncode == 4 and "at most $0.0017" in shown.stdout and "cpu-basic" in shown.stdout
+    assert f"{desk.hub.url}/api/jobs/hardware" in shown.stdout, "where the price is from"
     assert list(desk.api.list_jobs(namespace=desk.user)) == []
     dear = desk.script("submit_eval.py", "mine", "--timeout", "2h", "--max-cost", "0.5", "--yes", "--", model, *ROWS)
     assert dear.returncode == 1 and "t4-small" in dear.stdout and "can cost $0.80" in dear.stderr
@@ -46,11 +47,13 @@ def test_a_job_evaluates_and_its_result_comes_here(desk: Desk, model: str) -> No
     done = desk.script(*command, "--yes", "--json", "--", model, *ROWS)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
+    (started,) = document["jobs"]
+    assert json.loads((desk.folder / "evals/mine.job.json").read_text()) == document
     again = json.loads(desk.script(*command, "--yes", "--json", "--", model, *ROWS).stdout)
-    assert again["job"] == document["job"] and len(list(desk.api.list_jobs(namespace=desk.user))) == 1
-    job = desk.api.inspect_job(job_id=document["job"], namespace=desk.user)
+    assert again["jobs"][0]["id"] == started["id"] and len(list(desk.api.list_jobs(namespace=desk.user))) == 1
+    job = desk.api.inspect_job(job_id=started["id"], namespace=desk.user)
     assert desk.token not in json.dumps([job.command, job.arguments, job.environment, job.labels])
-    assert wait(desk, document["job"]) == "COMPLETED", "\n".join(desk.api.fetch_job_logs(job_id=document["job"]))
+    assert wait(desk, started["id"]) == "COMPLETED", "\n".join(desk.api.fetch_job_logs(job_id=started["id"]))
     fetched = desk.json("submit_eval.py", "mine", "--fetch")
     assert fetched["stage"] == "COMPLETED"
     result = json.loads((desk.folder / "evals/mine/eval.json").read_text())
