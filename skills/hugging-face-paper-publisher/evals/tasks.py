@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 from typing import Any
@@ -60,15 +61,17 @@ def metric(base: float, tuned: float, low: float, high: float, better: str = "hi
 
 def run_json() -> dict:
     """A finished run as the model trainer writes it, with results that differ from setup to setup."""
-    base, tuned = round(random.uniform(2, 3), 6), round(random.uniform(1, 2), 6)
-    right = round(random.uniform(0.3, 0.6), 6)
+    noise = random.Random(random.getrandbits(32))
+    base, tuned = noise.uniform(2.2, 3), noise.uniform(1.2, 1.8)
+    right, change = noise.randint(60, 120) / 200, tuned - base
+    started, ended = base + noise.uniform(0.02, 0.1), tuned - noise.uniform(0.04, 0.12)  # of training: apart from both
     plan = {
         "schema": "skillpack/plan/1", "name": "support", "method": "sft",
-        "model": {"id": "/home/ada/models/Base-0.6B", "parameters": 600_000_000, "layers": 28, "hidden_size": 1024,
+        "model": {"id": "/home/ada/models/Base-0.6B", "parameters": 596_049_920, "layers": 28, "hidden_size": 1024,
                   "vocab_size": 32_000},
-        "dataset": {"source": {"id": "acme/support-chats", "split": "train", "revision": "a" * 40}, "mapping": {},
-                    "split": {"key": "group", "fraction": 0.1, "seed": 0}, "rows": 4000},
-        "hardware": {"where": "local", "device": "cuda", "name": "one GPU", "memory_gb": 24},
+        "dataset": {"source": {"id": "acme/support-chats", "split": "train", "revision": noise.randbytes(20).hex()},
+                    "mapping": {}, "split": {"key": "group", "fraction": 0.1, "seed": 0}, "rows": 4000},
+        "hardware": {"where": "local", "device": "cuda", "name": "NVIDIA L4", "memory_gb": 24},
         "settings": {"device": "cuda", "precision": "bf16", "weights": "bf16", "lora": None, "batch_size": 8,
                      "accumulation": 2, "steps": 250, "learning_rate": 2e-05, "warmup_steps": 10,
                      "activation_checkpointing": False, "max_length": 1024, "packing": False, "seed": 0,
@@ -78,16 +81,23 @@ def run_json() -> dict:
         "choices": [], "warnings": [],
     }  # fmt: skip
     log = [
-        {"step": step, "loss": base - (base - tuned) * step / 250, "learning_rate": 2e-05}
+        {
+            "step": step,
+            "loss": ended + (started - ended) * math.exp(-step / 60) + noise.gauss(0, 0.03),
+            "learning_rate": 2e-05 * min(1, (250 - step) / 240),
+        }
         for step in range(10, 251, 10)
     ]
     return {
-        "schema": "skillpack/run/1", "name": "support", "plan_sha256": "b" * 64, "plan": plan, "status": "completed",
-        "stopped_by": "", "steps": 250, "train_rows": 3600, "train_seconds": 911.5, "seconds": 1002.25,
-        "peak_memory_gb": 10.25, "versions": {"trl": "1.16.0"}, "log": log, "model_path": "model",
+        "schema": "skillpack/run/1", "name": "support", "plan_sha256": noise.randbytes(32).hex(), "plan": plan,
+        "status": "completed", "stopped_by": "", "steps": 250, "train_rows": 3600,
+        "train_seconds": noise.uniform(880, 940), "seconds": noise.uniform(960, 1040),
+        "peak_memory_gb": noise.uniform(10, 11),
+        "versions": {"torch": "2.13.0", "trl": "1.16.0", "transformers": "5.23.0"}, "log": log, "model_path": "model",
         "comparison": {"rows": 200, "choices": [], "metrics": {
-            "loss": metric(base, tuned, tuned - base - 0.05, tuned - base + 0.05, "lower"),
-            "accuracy": metric(right, round(right + 0.01, 6), -0.03, 0.05)}},
+            "loss": metric(base, tuned, change - noise.uniform(0.04, 0.05), change + noise.uniform(0.05, 0.06),
+                           "lower"),
+            "accuracy": metric(right, right + 0.01, -0.03, 0.045)}},
     }  # fmt: skip
 
 
