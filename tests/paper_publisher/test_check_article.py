@@ -151,7 +151,7 @@ SILENT = {
 def test_what_is_no_result_is_let_in(name: str, folder: Path) -> None:
     rows = json.loads((folder / "results/run.json").read_text())["comparison"]["rows"]
     after_data(SILENT[name].replace(f"12<!--{ROWS}-->", f"{rows}<!--{ROWS}-->"))(folder)
-    found = [each for each in check(folder)["findings"] if each["kind"] != "rendering"]
+    found = [each for each in check(folder)["findings"] if each["kind"] not in ("rendering", "open")]
     assert found == []
 
 
@@ -184,6 +184,46 @@ def test_addresses_are_asked_only_when_told(desk: Desk, article: Path) -> None:
     assert not any("answers" in each["message"] for each in desk.json("check_article.py", "article")["findings"])
     found = desk.json("check_article.py", "article", "--online", code=1)["findings"]
     assert [each["message"].endswith("0000.00000 answers 404") for each in found if each["kind"] == "link"] == [True]
+
+
+def test_open_points_are_counted_and_fail_nothing_and_the_sum_is_said_once(desk: Desk, article: Path) -> None:
+    before = check(article, "--strict")
+    assert before["passed"] and before["notices"] == 9 == sum(each["kind"] == "open" for each in before["findings"])
+    swap("the result: not stated.<!--open-->", "the result: all MIT.")(article)
+    done = desk.script("check_article.py", "article")
+    assert "8 notices (7 open points)" in done.stdout and "open points" not in done.stderr
+
+
+MADE_UP = {
+    "a straight line": lambda run: run.update(log=[{**run["log"][0], "step": n, "loss": 3 - n / 7} for n in range(9)]),
+    "the last training loss": lambda run: run["log"][-1].update(loss=run["comparison"]["metrics"]["loss"]["tuned"]),
+    "exactly in the middle": lambda run: run["comparison"]["metrics"]["loss"].update(difference=-1.01, low=-1.06,
+                                                                                     high=-0.96),
+    "a hash of one digit": lambda run: run.update(plan_sha256="b" * 64),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", MADE_UP)
+def test_what_looks_made_up_is_told_and_a_real_run_does_not(told: str, folder: Path) -> None:
+    run = json.loads((folder / RUN).read_text())
+    assert check_article.signs_of_making(run) == check_article.signs_of_making({**run, "share": 1 / 3}) == []
+    MADE_UP[told](run)
+    (folder / RUN).write_text(json.dumps(run))
+    found = [each for each in check(folder)["findings"] if each["kind"] == "sanity"]
+    assert [told in each["message"] and each["severity"] == "notice" for each in found] == [True]
+
+
+def test_names_that_not_everybody_can_see_are_told_online(desk: Desk, article: Path) -> None:
+    shown, hidden = desk.card("shown", "# Shown\n"), f"{desk.user}/hidden"
+    desk.api.create_repo(hidden, repo_type="dataset", private=True)
+    run = json.loads((article / RUN).read_text())
+    run["plan"]["model"]["id"], run["plan"]["dataset"]["source"]["id"] = shown, hidden
+    (article / RUN).write_text(json.dumps(run))
+    named = [each for each in check(article)["findings"] if each["kind"] == "name"]
+    assert [each["severity"] for each in named] == ["notice"] and shown in named[0]["message"]
+    found = desk.json("check_article.py", "article", "--online", code=1)["findings"]  # 1: the results file has changed
+    named = [each for each in found if each["kind"] == "name"]
+    assert [each["severity"] for each in named] == ["warning"] and f"dataset {hidden} is private" in named[0]["message"]
 
 
 PIECES = st.text(max_size=5) | st.sampled_from([

@@ -505,6 +505,7 @@ def times(value: float, factor: str | None) -> float:
 import bisect
 import datetime
 from functools import lru_cache
+from itertools import pairwise
 
 TEMPLATE_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "templates"
 #: What any article needs, where its template is not one of ours: one of the names of each.
@@ -543,8 +544,7 @@ def main(argv: list[str]) -> int:
     options.add_argument("--results", type=Path, nargs="+", default=[], metavar="FILE",
                          help="files in which numbers without a mark are looked up, beside results/*.json")  # fmt: skip
     options.add_argument("--update", action="store_true", help="write what the files say over numbers that disagree")
-    options.add_argument("--online", action="store_true",
-                         help="ask every address whether it is there, and the Hub for every model and dataset")  # fmt: skip
+    options.add_argument("--online", action="store_true", help="ask every address, and the Hub for models and datasets")
     options.add_argument("--strict", action="store_true", help="exit 1 on warnings, too")
     options.add_argument("--json", action="store_true", help="print article-check.json on standard output")
     args = options.parse_args(argv)
@@ -772,7 +772,8 @@ class Check:
         """What the authors have not stated: fine to publish, if they mean to."""
         for match in re.finditer(r"<!--\s*open\s*-->", self.bare):
             self.unsaid += 1
-            sentence = " ".join(sentence_at(self.prose, match.start() - 1).split())
+            start, end = sentence_span(self.prose, match.start() - 1)
+            sentence = " ".join(re.sub(r"<!--.*?-->", "", self.article.body[start:end]).split())
             self.found("notice", "open", match.start(), f"answer it, or leave it open: {sentence[:160]}")
         if re.search(r"^title:.*# made from the run", self.article.text, re.M):
             self.found("notice", "open", 0, "the title was made from the run: ask the author")
@@ -918,16 +919,15 @@ class Check:
 
 def signs_of_making(document: dict) -> list[str]:
     """What measured results hardly show: exact lines, exact halves, one number in two places, hashes of one digit."""
-    signs = [f"{match[0][:8]}… is a hash of one digit"
-             for match in re.finditer(r"\b([0-9a-f])\1{15,}\b", json.dumps(document))][:3]  # fmt: skip
-    schema = str(document.get("schema"))
-    log = document.get("log") if schema.startswith("skillpack/run/") else None
-    losses = [entry["loss"] for entry in log or []]
-    changes = [after - before for before, after in zip(losses, losses[1:], strict=False)]
+    signs = [f"{match[0][1:9]}… is a hash of one digit"
+             for match in re.finditer(r'"([0-9a-f])\1{31,}"', json.dumps(document))][:3]  # fmt: skip
+    kind = str(document.get("schema")).removeprefix("skillpack/").partition("/")[0]
+    losses = [entry["loss"] for entry in document["log"]] if kind == "run" else []
+    changes = [after - before for before, after in pairwise(losses)]
     if len(changes) > 3 and max(changes) - min(changes) <= 1e-9 * max(map(abs, losses)):
         signs.append("the logged loss is a straight line")
-    measured = document.get("comparison" if schema.startswith("skillpack/run/") else "held_out")
-    for name, metric in (measured["metrics"] if isinstance(measured, dict) else {}).items():
+    measured = document.get({"run": "comparison", "comparison": "held_out"}.get(kind, ""))
+    for name, metric in (measured["metrics"] if measured else {}).items():
         if losses and name == "loss" and metric["tuned"] == losses[-1]:
             signs.append("the held-out loss is the last training loss, to every digit")
         below, above = metric["difference"] - metric["low"], metric["high"] - metric["difference"]
