@@ -36,7 +36,7 @@ def check(folder: Path, *arguments: object) -> dict:
 def test_a_real_run_becomes_a_published_article_from_the_command_line_alone(desk: Desk, finished_run: Path) -> None:
     model = desk.card("tiny", "# Tiny\n")
     wrote = desk.json("new_article.py", finished_run, "--author", "Ada Byron", "--title", "What a tiny model learns")
-    assert wrote["todo"] == 0 and wrote["numbers"] > 30
+    assert wrote["todo"] == 0 and wrote["numbers"] > 30 and wrote["open"] == 8, "six of any run, local base and data"
     passed = desk.json("check_article.py", "article", "--strict")
     assert passed["numbers"] == {"traced": wrote["numbers"], "disagree": 0, "stated": 0, "untraced": 0}
     rendered = desk.json("render_article.py", "article")
@@ -55,7 +55,8 @@ def test_a_real_run_becomes_a_published_article_from_the_command_line_alone(desk
 def test_a_template_leaves_only_what_a_person_must_say(template: str, finished_run: Path, tmp_path: Path) -> None:
     folder = made(tmp_path / "article", finished_run, "--template", template)
     found = check(folder)
-    assert {each["kind"] for each in found["findings"]} == (set() if template == "ml-report" else {"todo"})
+    kinds = {each["severity"]: {each["kind"]} for each in found["findings"]}
+    assert kinds == {"notice": {"open"}, **({} if template == "ml-report" else {"error": {"todo"}})}
     text = (folder / "article.md").read_text()
     assert found["numbers"]["traced"] == len(MARK.findall(text)) > 30 and found["numbers"]["untraced"] == 0
     titles = re.findall(r"^#+ (.*)$", (SKILL / f"assets/templates/{template}.md").read_text(), re.M)
@@ -71,6 +72,24 @@ def test_nothing_of_this_machine_and_no_row_of_the_data_is_in_an_article(report:
     assert "`Tiny-Qwen3`" in (report / "article.md").read_text()
     copy = json.loads((report / "results/run.json").read_text())
     assert copy["plan"]["model"]["id"] == "Tiny-Qwen3" and copy["log"] == original["log"]
+
+
+def test_a_local_base_is_no_name_on_the_hub_and_one_on_the_hub_is(finished_run: Path, tmp_path: Path) -> None:
+    document = json.loads((finished_run / "run.json").read_text())
+    local = made(tmp_path / "local", finished_run)
+    document["plan"]["model"] |= {"id": "acme/base", "revision": "523be544a9ce" * 3}
+    document["plan"]["dataset"]["source"] |= {"id": "acme/rows", "revision": "0123456789ab" * 3}
+    document["log"] = [{"step": n, "loss": 3 / n, "learning_rate": 1e-5} for n in range(1, 26)]
+    (tmp_path / "run.json").write_text(json.dumps(document))
+    hub = made(tmp_path / "hub", tmp_path / "run.json", "--title", "T")
+    texts = [(folder / "article.md").read_text() for folder in (local, hub)]
+    for words, where in (
+        ("a local folder named `Tiny-Qwen3`, which is no name on the Hub", 0), ("is a local file named", 0),
+        ("so has another sha256", 0), ("# made from the run; ask the author", 0),
+        ("The base is `acme/base` at revision `523be544a9ce`", 1), ("The data is `acme/rows`", 1), ("Blue: its", 1),
+    ):  # fmt: skip
+        assert [words in text for text in texts] == [where == 0, where == 1], words
+    assert [text.count("<!--open-->") for text in texts] == [8, 6]
 
 
 def comparison_of(run: Path) -> dict:
@@ -119,7 +138,7 @@ def test_an_evaluation_alone_makes_an_article(tmp_path: Path) -> None:
     (tmp_path / "eval.json").write_text(json.dumps(result(0.625)))
     folder = made(tmp_path / "article", tmp_path / "eval.json", "--title", "A score")
     assert "0.625<!--results/eval-" in (folder / "article.md").read_text()
-    assert {each["kind"] for each in check(folder)["findings"]} <= {"section"}
+    assert {each["kind"] for each in check(folder)["findings"]} <= {"section", "open", "sanity"}, "its hashes are zeros"
 
 
 def broken(tmp_path: Path, run: Path, what: str) -> list[str]:
@@ -185,7 +204,12 @@ def test_an_edited_article_is_kept_and_its_results_are_refreshed(
 
 def test_the_page_is_one_file_without_marks_and_with_every_number(report: Path) -> None:
     page = (report / "article.html").read_text()
-    assert "<!--results/" not in page and "data:image/png;base64," in page and 'src="figures' not in page
+    assert (
+        "<!--results/" not in page
+        and "<!--open" not in page
+        and "data:image/png;base64," in page
+        and 'src="figures' not in page
+    )
     run = json.loads((report / "results/run.json").read_text())
     for metric in run["comparison"]["metrics"].values():
         assert f"{metric['base']:.3f}" in page

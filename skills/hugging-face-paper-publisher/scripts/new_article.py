@@ -9,13 +9,14 @@ RUN is a folder with run.json (and comparison.json beside it) of the model train
 results/ (copies, without folders of this machine and rows
 of the data), figures/, article.json. Behind each number of article.md stands, in
 a comment that no rendering shows, the file and the place that it comes from; check_article.py holds the two together.
-What only a person can say is left as a line that begins with TODO.
+What only a person can say is left as a line that begins with TODO, or, where the article can be read without it, as
+a sentence "is not stated" with <!--open--> behind it: answer it, or leave it open.
 
 After another run, --refresh takes its results and figures and keeps the text; check_article.py --update then writes the
 numbers anew.
 
 templates:
-  ml-report   what was done, measured and paid; nothing is left to write
+  ml-report   what was done, measured and paid; its open points say what no results file holds
   modern      for the web: the finding first
   standard    abstract, introduction, related work, method, results, discussion, conclusion
   arxiv       the same as a preprint, with numbered sections and a statement on broader impact
@@ -31,6 +32,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -130,6 +132,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -535,6 +542,7 @@ METHODS = {
 }  # fmt: skip
 TRL = "vonwerra2020trl"
 PANELS = 6  # metrics that a figure shows; the table has all
+OPEN = "<!--open-->"  # behind what the authors have not stated; check_article.py counts them
 
 
 def main(argv: list[str]) -> int:
@@ -560,7 +568,10 @@ def main(argv: list[str]) -> int:
         "title": args.title or draft.title(), "author": args.author, "date": args.date, "template": args.template,
         "bibliography": "references.bib", "lang": "en",
     }  # fmt: skip
-    text = f"---\n{yaml_of(header)}---\n\n{body}"
+    head = yaml_of(header)
+    if not args.title:
+        head = head.replace("\n", "  # made from the run; ask the author\n", 1)
+    text = f"---\n{head}---\n\n{body}"
     for source in sources:
         write_atomic(args.out / source["file"], source["text"])
     for name, figure in figures.items():
@@ -578,11 +589,11 @@ def main(argv: list[str]) -> int:
     })  # fmt: skip
     if not kept:
         write_atomic(args.out / ARTICLE, redact(text))
-    todo = text.count("TODO")
-    result = {"article": str(args.out / ARTICLE), "numbers": len(MARK.findall(text)), "todo": todo,
+    todo, unsaid = text.count("TODO"), text.count(OPEN)
+    result = {"article": str(args.out / ARTICLE), "numbers": len(MARK.findall(text)), "todo": todo, "open": unsaid,
               "figures": [f"figures/{name}.png" for name in figures],
               "results": [source["file"] for source in sources]}  # fmt: skip
-    log(f"{result['numbers']} numbers are traced to {len(sources)} files; {todo} parts are left to write (TODO)")
+    log(f"{result['numbers']} numbers are traced to {len(sources)} files; left to write: {todo} (TODO); open: {unsaid}")
     emit(result) if args.json else say(result["article"])
     return EXIT_OK
 
@@ -752,7 +763,8 @@ class Draft:
             f"{name} {self.h('metrics', name, 'base')} to {self.h('metrics', name, 'tuned')} "
             f"(difference {self.interval(name)})" for name in metrics
         ]  # fmt: skip
-        return f"{sentence} From base to tuned, with 95\u00a0% intervals of the difference: {'; '.join(values)}."
+        return (f"{sentence} From base to tuned, each number rounded by itself, with 95\u00a0% intervals of the "
+                f"difference: {'; '.join(values)}.")  # fmt: skip
 
     def interval(self, name: str) -> str:
         at = ("metrics", name)
@@ -764,13 +776,20 @@ class Draft:
             return ""
         source, split = self.plan["dataset"]["source"], self.plan["dataset"]["split"]
         revision = f" at revision `{source['revision'][:12]}`" if source.get("revision") else ""
-        rows = f"{self.n('train_rows', spec='d')} rows of it were trained on" if self.run.get("train_rows") else ""
-        held = f"{self.h('rows', spec='d')} were held out and scored" if self.held_out else ""
-        how = ("the dataset's own held-out split was used" if split["key"] == "given" else
-               "the split is by groups of like prompts, so that copies of a row stay on one side")  # fmt: skip
-        counts = " and ".join(part for part in (rows, held) if part)
-        whence = f"The data is `{name_of(source)}`, split `{source['split']}`{revision}."
-        return f"{whence} {counts[:1].upper()}{counts[1:]}; {how}."
+        whence = (f"The data is a local file named `{name_of(source)}`, which is no part of this article; where it "
+                  f"comes from and can be had is not stated.{OPEN}" if is_local(source) else
+                  f"The data is `{name_of(source)}`, split `{source['split']}`{revision}.")  # fmt: skip
+        trained = f", {self.n('train_rows', spec='d')} were trained on" if self.run.get("train_rows") else ""
+        counts = f"Of its {self.n('plan', 'dataset', 'rows', spec='d')} rows{trained or ' a part was trained on'}."
+        if split["key"] == "given":
+            held = f"The held-out rows are the dataset's own split `{split.get('held_out_split', 'held out')}`."
+        else:
+            share = self.n("plan", "dataset", "split", "fraction", factor="*100").replace("<!--", "\u00a0%<!--", 1)
+            held = (f"The rest was held out, or left out where a row did not fit; the plan holds out {share} of them, "
+                    "by groups of like prompts, so that copies of a row stay on one side.")  # fmt: skip
+        scored = f" Of the held-out rows, {self.h('rows', spec='d')} were scored" if self.held_out else ""
+        most = f" (by the plan, {self.n('plan', 'settings', 'held_out_rows', spec='d')} at most)." if scored else ""
+        return f"{whence} {counts} {held}{scored}{most}"
 
     def method(self) -> str:
         if not self.plan:
@@ -787,16 +806,20 @@ class Draft:
             + (" on a base of four bits [@dettmers2023qlora]." if settings.get("quantization") else "."))  # fmt: skip
         stages = "".join(f" Before, it went through {stage['method']} on `{name_of({'id': stage['dataset']})}`."
                          for stage in model.get("stages") or [])  # fmt: skip
+        base = (f"a local folder named `{name_of(model)}`, which is no name on the Hub; where it comes from is not "
+                f"stated.{OPEN} It has" if is_local(model) else f"`{name_of(model)}`{revision}, with")  # fmt: skip
         return (
-            f"The base is `{name_of(model)}`{revision}, with {size} parameters.{stages} It was trained by "
+            f"The base is {base} {size} parameters.{stages} It was trained by "
             f"{words}{f' [@{key}]' if key else ''} with TRL [@{TRL}]. {change} {self.scoring()}"
         ).strip()
 
     def scoring(self) -> str:
         if not self.held_out:
             return ""
-        return ("Base and tuned model were scored by the same code on the same held-out rows; intervals are of the "
-                "paired difference, by a bootstrap over groups of rows.")  # fmt: skip
+        schema = next(each["document"]["schema"] for each in self.sources if each["file"] == self.held_out_at[0])
+        return (f"In the format of these results (`{schema}`, written by the skill hugging-face-model-trainer), base "
+                "and tuned model are scored by the same code on the same held-out rows, and low and high are "
+                "95\u00a0% intervals of the mean paired difference, by a bootstrap over groups of rows.")  # fmt: skip
 
     def results(self) -> str:
         parts = []
@@ -807,7 +830,8 @@ class Draft:
                 rows.append([f"{name} ({metric['better']} is better)", self.h(*at, "base"), self.h(*at, "tuned"),
                              self.interval(name), standing(metric)])  # fmt: skip
             parts += table(["metric", "base", "tuned", "difference, 95\u00a0% interval", "standing"], rows,
-                           f"Base against tuned on {self.h('rows', spec='d')} held-out rows.")  # fmt: skip
+                           f"Base against tuned on {self.h('rows', spec='d')} held-out rows; each number is rounded "
+                           "by itself.")  # fmt: skip
         comparison = self.by_kind.get("comparison")
         for task, found in (comparison["document"].get("tasks") or {} if comparison else {}).items():
             at = ("tasks", task, "metrics")
@@ -847,7 +871,7 @@ class Draft:
         entries, last = self.run["log"], len(self.run["log"]) - 1
         told = "reward" if "reward" in entries[0] and "reward" in entries[last] else "loss"
         cut = f" It was cut short by {self.run['stopped_by']}." if self.run.get("stopped_by") else ""
-        took = f" in {self.n('train_seconds', spec='.0f')} seconds" if "train_seconds" in self.run else ""
+        took = f" in {self.n('train_seconds', spec='.1f')} seconds" if "train_seconds" in self.run else ""
         begun, ended = (f"{self.n('log', at, told, spec='.3f')} at step {self.n('log', at, 'step', spec='d')}"
                         for at in (0, last))  # fmt: skip
         return f"Training took {self.n('steps', spec='d')} steps{took}. The {told} was {begun} and {ended}.{cut}"
@@ -856,29 +880,32 @@ class Draft:
         if not self.plan:
             return ""
         hardware, job = self.plan["hardware"], self.run.get("job")
-        where = f"a job on Hugging Face Jobs, flavor `{job.get('flavor', '?')}`" if job else (
-            f"one machine (`{hardware.get('name', hardware['device'])}`)")  # fmt: skip
-        rows = [["training, s", self.n("plan", "estimate", "train_seconds", spec=".0f"),
-                 self.n("train_seconds", spec=".0f")]] if "train_seconds" in self.run else []  # fmt: skip
+        flavor = (job or {}).get("flavor") or hardware.get("flavor")
+        where = f"as a job on Hugging Face Jobs{f', flavor `{flavor}`' if flavor else ''}" if job else (
+            f"on what the plan calls `{hardware.get('name', hardware['device'])}`, and not as a job")  # fmt: skip
+        rows = [["training, s", self.n("plan", "estimate", "train_seconds", spec=".1f"),
+                 self.n("train_seconds", spec=".1f")]] if "train_seconds" in self.run else []  # fmt: skip
         if "peak_memory_gb" in self.run:
-            rows.append(["peak memory, GB", self.n("plan", "estimate", "memory_gb", spec=".1f"),
-                         self.n("peak_memory_gb", spec=".1f")])  # fmt: skip
+            rows.append(["peak memory, GB", self.n("plan", "estimate", "memory_gb", spec=".2f"),
+                         self.n("peak_memory_gb", spec=".2f")])  # fmt: skip
         if job:
             rows.append(["cost, $", self.n("plan", "estimate", "cost_usd", spec=".4f"),
                          self.n("job", "cost_usd", spec=".4f")])  # fmt: skip
-        return "\n".join([f"It ran as {where}.", "", *table(["", "planned", "actual"], rows, "Planned and actual.")])
+        return "\n".join([f"It ran {where}.", "", *table(["", "planned", "actual"], rows, "Planned and actual.")])
 
     def limitations(self) -> str:
         points = []
+        more = {"eval", "eval-comparison"} & {*self.by_kind} or (
+            "comparison" in self.by_kind and self.by_kind["comparison"]["document"].get("tasks"))  # fmt: skip
         if self.held_out:
             points.append(f"{self.h('rows', spec='d')} held-out rows of the training data's own source were scored; "
-                          "other data, prompts and tasks were not, unless an evaluation above says so.")  # fmt: skip
+                          f"no other data, prompts and tasks{' than those above' if more else ''}.")  # fmt: skip
         if self.run:
             seed = self.n("plan", "settings", "seed", spec="d")
             points.append(f"There is one run of training (seed {seed}). The intervals are over rows, so they say "
                           "nothing of another seed.")  # fmt: skip
-            points.append("What the base could do and the tuned model no longer can was not looked for, nor harmful or "
-                          "false answers.")  # fmt: skip
+            points.append(f"These results do not tell {'all ' if more else ''}what the base could do and the tuned "
+                          "model no longer can, and nothing of harmful or false answers.")  # fmt: skip
             if self.run.get("stopped_by"):
                 points.append(f"Training was cut short by {self.run['stopped_by']}.")
         for source in self.sources:
@@ -894,10 +921,15 @@ class Draft:
         if self.run:
             versions = ", ".join(f"{name} {number}" for name, number in (self.run.get("versions") or {}).items())
             file = self.by_kind["run"]["file"]
-            lines += [f"The whole plan of the run stands in `{file}` under `plan` (sha256 of its model, dataset and "
-                      f"settings: `{self.run['plan_sha256'][:16]}`): model, data, split and seed. "
-                      f"Saved as `plan.json`, `train_{self.plan['method']}.py --plan plan.json` of the skill "
-                      "hugging-face-model-trainer runs it again.", ""]  # fmt: skip
+            local = [kind for kind, source in (("model", self.plan["model"]), ("data", self.plan["dataset"]["source"]))
+                     if is_local(source)]  # fmt: skip
+            lines += [f"The whole plan of the run stands in `{file}` under `plan`: model, data, split and seed. The "
+                      "original's sha256, over model, dataset and settings, begins with "
+                      f"`{self.run['plan_sha256'][:16]}`. Saved as `plan.json`, `train_{self.plan['method']}.py --plan "
+                      "plan.json` of the skill hugging-face-model-trainer runs it again"
+                      + (f", once the {' and the '.join(local)} in it can be found from there: this copy keeps the "
+                         "last part of a local path, and so has another sha256."
+                         if local else "."), ""]  # fmt: skip
             if versions:
                 lines += [f"Versions: {versions}.", ""]
         lines += ["Every number of this article stands in one of these files, and its source names the place:", ""]
@@ -928,6 +960,11 @@ def name_of(model: dict) -> str:
     return model["id"] if not model["id"].startswith(("/", "~", ".")) else Path(model["id"]).name
 
 
+def is_local(source: dict) -> bool:
+    """Whether a model or dataset was files of a machine, which the copy (`portable`) names by their last part."""
+    return source["id"].startswith(("/", "~", ".")) or ("/" not in source["id"] and not source.get("revision"))
+
+
 def table(head: list[str], rows: list[list[str]], caption: str) -> list[str]:
     """A pipe table with its caption, as pandoc reads it, columns as wide as what is in them; nothing for no rows."""
     if not rows:
@@ -942,7 +979,9 @@ def filled(template: str, draft: Draft, figures: dict) -> str:
     captions = {
         "comparison": "Difference of tuned to base by metric, with its 95\u00a0% interval; where the line of zero is "
                       "inside, no difference is shown.",
-        "training": "What was logged by step, and its running mean of ten.",
+        "training": "Grey: what was logged by step." + (
+            " Blue: its running mean, at each step of the entries around it, a fifth of all or ten at most."
+            if draft.run and window(draft.run["log"]) > 1 else ""),
     }  # fmt: skip
     parts = {name: getattr(draft, name)() for name in PARTS}
     parts |= {f"figure_{name}": f"![{caption}](figures/{name}.png)" if name in figures else ""
@@ -1015,15 +1054,19 @@ def draw(draft: Draft) -> dict[str, dict]:
         figure, axes = pyplot.subplots(1, len(names), figsize=(6, 2.8), squeeze=False, layout="constrained")
         for axis, name in zip(axes[0], names, strict=True):
             steps, values = [entry["step"] for entry in entries], [entry[name] for entry in entries]
-            means = [
-                sum(values[max(0, i - 9) : i + 1]) / len(values[max(0, i - 9) : i + 1]) for i in range(len(values))
-            ]
             axis.plot(steps, values, color="#afb8c1", linewidth=1)
-            axis.plot(steps, means, color="#0969da", linewidth=1.8)
+            if (wide := window(entries)) > 1:
+                means = [sum(values[end - wide : end]) / wide for end in range(wide, len(values) + 1)]
+                axis.plot(steps[wide // 2 : wide // 2 + len(means)], means, color="#0969da", linewidth=1.8)
             axis.set_xlabel("step")
             axis.set_ylabel(name)
         figures["training"] = {"png": png(figure), "from": f"{draft.by_kind['run']['file']}#/log"}
     return figures
+
+
+def window(entries: list) -> int:
+    """How many logged entries the running mean is over: few of a short log, of which it would be a part only."""
+    return min(10, len(entries) // 5)
 
 
 def png(figure: Any) -> bytes:

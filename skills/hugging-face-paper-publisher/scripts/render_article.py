@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -118,6 +119,11 @@ def read_artifact(path: Path, kind: str, version: int = 1) -> dict:
             lines = "; ".join(f"{'.'.join(map(str, e.path)) or 'top'}: {e.message[:200]}" for e in errors[:5])
             raise Failure(f"{path}: {lines}", "correct these fields, or make the file again", EXIT_USAGE)
     return document
+
+
+def beside(name: str) -> str:
+    """The path of a script that lies beside this one, in the words by which this one was called."""
+    return shlex.quote(str(Path(sys.argv[0]).parent / name))
 
 
 class Parser(argparse.ArgumentParser):
@@ -371,7 +377,7 @@ def prepared(article: Article) -> str:
     """The article as pandoc reads it: an abstract of its own, marks of numbers gone, all in one document."""
     import yaml
 
-    header, body = dict(article.header), MARK.sub("", article.body)
+    header, body = dict(article.header), MARK.sub("", article.body).replace("<!--open-->", "")
     abstract = re.match(r"\s*## Abstract\s*\n(.*?)(?=^## |\Z)", body, re.S | re.M)
     if abstract:
         header["abstract"], body = abstract[1].strip(), body[abstract.end() :]
