@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from .conftest import load, run_script
+from .conftest import Apps, load, run_script
 
 BROKEN = '''
 import os
@@ -62,6 +62,48 @@ def test_each_thing_that_is_wrong_is_named_and_the_app_is_ended(tmp_path: Path) 
     assert "hf_planted" not in done.stdout + done.stderr
     pid = int((tmp_path / "pid").read_text())
     assert not Path(f"/proc/{pid}").exists()
+
+
+REFUSING = """
+import gradio as gr
+
+def check(text):
+    if len(text) < 2:
+        raise gr.Error("Too few letters." if text else "Write something.", print_exception=False)
+    return text
+
+with gr.Blocks() as demo:
+    text = gr.Textbox(label="Text")
+    go = gr.Button("Go")
+    go.click(check, text, gr.Textbox(label="Result"), api_name="check")
+
+demo.launch()
+"""
+
+
+@pytest.mark.slow
+def test_each_of_several_wrong_inputs_in_a_row_has_its_own_message(
+    apps: Apps, checker: ModuleType, browser: Any, options: SimpleNamespace, tmp_path: Path
+) -> None:
+    app = tmp_path / "refusing/app.py"
+    app.parent.mkdir()
+    app.write_text(REFUSING)
+    empty = [{"click": "Go"}, {"error": "Write something"}]
+    short = [{"fill": {"Text": "x"}}, {"click": "Go"}, {"error": "Too few"}]
+    right = [{"fill": {"Text": "yes"}}, {"click": "Go"}, {"has": {"Result": "yes"}}]
+    refused = {"api_name": "/check", "inputs": {"text": "x"}, "error": "Too few"}
+    with apps.start(app, checker) as target:
+        good = checker.check(
+            browser, target, {"steps": [*empty, *short, *short, *right], "calls": [refused]}, app, options
+        )
+        options.timeout = 2
+        again = checker.check(browser, target, {"steps": [*empty, {"error": "Write something"}]}, app, options)
+        unexpected = checker.check(
+            browser, target, {"steps": [*empty, *short[:2], {"wait": 1.5}], "calls": []}, app, options
+        )
+    assert good["problems"] == [] and "Too few letters" in good["api"][0]["refused"]
+    assert "no new message says 'Write something'" in again["problems"][0]
+    assert unexpected["problems"] == ["error on the page: Error: Too few letters."]
 
 
 @pytest.mark.parametrize(

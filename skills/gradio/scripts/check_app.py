@@ -191,19 +191,35 @@ NAVIGATION_S = 3.0
 SAMPLE_TEXT = "A short sentence to try this with."
 
 #: Keeps every message that Gradio shows in a corner: it is gone after ten seconds, or at once when it is closed.
+#: Messages of one kind share a box, so it is their texts that are watched, also where one takes the place of another.
 WATCH_TOASTS = """
 window.__toasts = [];
 const KINDS = ['error', 'warning', 'success', 'info'];
+const TEXT = '.toast-message-text';
 new MutationObserver(changes => {
-  for (const change of changes) for (const node of change.addedNodes) {
-    if (!node.querySelector) continue;
-    const toast = node.matches('.toast-body') ? node : node.querySelector('.toast-body');
-    if (!toast) continue;
-    const kind = KINDS.find(name => toast.classList.contains(name)) || 'info';
-    window.__toasts.push({kind, text: toast.innerText.trim()});
+  const changed = new Set();
+  for (const change of changes) {
+    const inside = change.target.nodeType === Node.TEXT_NODE ? change.target.parentElement : change.target;
+    if (inside && inside.closest && inside.closest(TEXT)) changed.add(inside.closest(TEXT));
+    for (const node of change.addedNodes) if (node.querySelectorAll) {
+      if (node.matches(TEXT)) changed.add(node);
+      node.querySelectorAll(TEXT).forEach(each => changed.add(each));
+    }
   }
-}).observe(document, {childList: true, subtree: true});
+  for (const message of changed) if (message.isConnected && message.innerText.trim()) {
+    const box = message.closest('.toast-body');
+    const kind = KINDS.find(name => box.classList.contains(name)) || 'info';
+    const title = box.querySelector('.toast-title').firstChild.textContent.trim();
+    window.__toasts.push({kind, text: `${title}: ${message.innerText.trim()}`, expected: false});
+  }
+}).observe(document, {childList: true, subtree: true, characterData: true});
 """
+#: Whether a message that no step has waited for yet holds the text; now one has.
+EXPECT_TOAST = """text => {
+  const found = (window.__toasts || []).find(each => !each.expected && each.text.includes(text));
+  if (found) found.expected = true;
+  return Boolean(found);
+}"""
 #: What a component shows, as text: of a field its value, of a picture, a plot or a player that it is there.
 CONTENT = """block => {
   const field = block.querySelector('textarea, input:not([type=file]):not([type=range]):not([type=hidden])');
@@ -221,7 +237,7 @@ class Findings:
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    expected: list[str] = field(default_factory=list)  # error messages that a step waited for
+    expected: list[str] = field(default_factory=list)  # error messages that steps waited for
 
     def problem(self, text: str) -> None:
         if text not in self.problems:
@@ -526,11 +542,14 @@ class Page:
     def do_error(self, text: str) -> None:
         self.findings.expected.append(text)
         self.until(
-            lambda: any(text in each["text"] for each in self.toasts()),
-            lambda: f"no message says {text!r}; shown: {[each['text'] for each in self.toasts()]}",
+            lambda: self.page.evaluate(EXPECT_TOAST, text),
+            lambda: f"no new message says {text!r}; shown: {[each['text'] for each in self.toasts()]}",
         )
-        for close in self.page.locator(".toast-body .toast-close").all():  # it lies over what is in that corner
+        self.idle()  # a click that comes while the event still runs is dropped
+        boxes = self.page.locator(".toast-body")
+        for close in boxes.locator(".toast-close").all():  # it lies over what is in that corner
             close.click()
+        self.until(lambda: boxes.count() == 0, lambda: f"the message {text!r} cannot be closed")
 
     def do_wait(self, seconds: float) -> None:
         self.page.wait_for_timeout(seconds * 1000)
@@ -571,7 +590,7 @@ class Page:
     def leave(self) -> None:
         """Collects the messages of the page before it is left."""
         for toast in self.toasts():
-            if toast["kind"] == "error" and not any(text in toast["text"] for text in self.findings.expected):
+            if toast["kind"] == "error" and not toast["expected"]:
                 self.findings.problem(f"error on the page: {toast['text'][:300]}")
         for when, text in self.cut_off:
             if abs(when - self.left) > NAVIGATION_S:
@@ -676,7 +695,7 @@ def check_api(target: Target, plan: dict, folder: Path, findings: Findings) -> l
             said = None
         except Exception as error:  # noqa: BLE001 - the error is the answer
             answer, said = "", f"{type(error).__name__}: {str(error)[:300]}"
-        entry |= {"took_s": round(time.monotonic() - began, 2), "answer": answer[:300]}
+        entry |= {"took_s": round(time.monotonic() - began, 2), "answer": answer[:300], "refused": said}
         if "error" in call:
             entry["ok"] = said is not None and call["error"] in said
             entry["problem"] = (
@@ -785,7 +804,8 @@ def main(argv: list[str]) -> int:
         for entry in report["steps"]:
             say(f"{'ok  ' if entry['ok'] else 'FAIL'} {json.dumps(entry['step'], ensure_ascii=False)}")
         for entry in report["api"]:
-            say(f"{'ok  ' if entry['ok'] else 'FAIL'} {entry['api_name']}: {entry['problem'] or entry['answer'][:100]}")
+            answer = f"refused: {entry['refused']}" if entry.get("refused") else entry.get("answer", "")[:100]
+            say(f"{'ok  ' if entry['ok'] else 'FAIL'} {entry['api_name']}: {entry['problem'] or answer}")
         for kind, texts in (("problem", report["problems"]), ("note", report["notes"])):
             for text in texts:
                 say(f"{kind}: {text}")
