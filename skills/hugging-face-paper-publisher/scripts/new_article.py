@@ -899,7 +899,7 @@ class Draft:
             "comparison" in self.by_kind and self.by_kind["comparison"]["document"].get("tasks"))  # fmt: skip
         if self.held_out:
             points.append(f"{self.h('rows', spec='d')} held-out rows of the training data's own source were scored; "
-                          f"no other data, prompts and tasks{' than those above' if more else ''}.")  # fmt: skip
+                          f"no other data, prompts or tasks{' than those above' if more else ''}.")  # fmt: skip
         if self.run:
             seed = self.n("plan", "settings", "seed", spec="d")
             points.append(f"There is one run of training (seed {seed}). The intervals are over rows, so they say "
