@@ -60,6 +60,7 @@ def app() -> gr.Blocks:
         button.click(lambda word: word, gr.Textbox(max_length=3), text, api_name="max_length")
         button.click(lambda number: number, gr.Slider(0, 10), text, api_name="slider")
         button.click(lambda number: number, gr.Number(maximum=5), text, api_name="number")
+        button.click(lambda number: str(number is None), gr.Number(), text, api_name="is_none")
         button.click(lambda choice: choice, gr.Dropdown(["a", "b"]), text, api_name="dropdown")
         free = gr.Dropdown(["a"], allow_custom_value=True)
         button.click(lambda choice: choice, free, text, api_name="custom_value")
@@ -118,6 +119,7 @@ def of_the_server() -> dict[str, Any]:
         "url of its network": raw(url, "read", [{"path": f"http://127.0.0.1:{inside.server_port}/x", **sent}]),
         "fetched": fetched,
         **{name: call(value, name=name) for name, value in (("slider", 99), ("number", 9), ("dropdown", "z"))},
+        "empty number": call(None, name="is_none"),
         "max_length": call("abcdef", name="max_length"),
         "custom_value": call("z", name="custom_value"),
         "file_type": call(handle_file(str(note)), name="file_type"),

@@ -26,7 +26,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Any:
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1]) | {"printed": done.stderr}
 
 
 def test_the_server_refuses_and_takes_what_security_md_says(facts: Any) -> None:
@@ -34,6 +34,8 @@ def test_the_server_refuses_and_takes_what_security_md_says(facts: Any) -> None:
     assert "error" in facts["path of the server"] and "root:" not in facts["path of the server"]
     assert "error" in facts["url of its network"] and facts["fetched"] == []
     assert "greater than maximum" in facts["slider"] and "greater than maximum" in facts["number"]
+    assert "Value 9 is greater than maximum value 5." in facts["number"] and facts["empty number"] == "'True'"
+    assert "Traceback" in facts["printed"].partition("Value 9 is greater")[0]
     assert "not in the list of choices" in facts["dropdown"] and "Invalid file type" in facts["file_type"]
     assert facts["max_length"] == "'abcdef'" and facts["custom_value"] == "'z'"
     assert "12345" not in facts["explode"] and "AppError" in facts["explode"]

@@ -16,10 +16,14 @@ from .conftest import EXAMPLES, load, run_script
 
 FUNCTION = '''
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 
-def score(text: str, times: int = 2, mode: Literal["up", "down"] = "up") -> Iterator[tuple[str, dict[str, float]]]:
+def score(
+    text: str, times: Annotated[int, Field(ge=1, le=5)] = 2, mode: Literal["up", "down"] = "up"
+) -> Iterator[tuple[str, dict[str, float]]]:
     """Repeat a text, and say how long it is."""
     told = (text.upper() if mode == "up" else text.lower()) * times
     yield told[:1], {"long": 0.0, "short": 1.0}
@@ -39,7 +43,9 @@ def test_every_kind_is_written_with_the_pins_that_were_tested(new_demo: ModuleTy
         assert new_demo.main(["--kind", kind, "--out", str(tmp_path / kind)]) == 0
         files = {path.name for path in (tmp_path / kind).iterdir()}
         assert {"app.py", "requirements.txt", "README.md", "check.json"} <= files, kind
-        for line in (tmp_path / kind / "requirements.txt").read_text().split():
+        for line in (tmp_path / kind / "requirements.txt").read_text().splitlines():
+            if line.startswith("#"):
+                continue
             name, _, version = line.partition("==")
             if name in unlisted:
                 from importlib.metadata import version as installed
@@ -47,7 +53,9 @@ def test_every_kind_is_written_with_the_pins_that_were_tested(new_demo: ModuleTy
                 assert installed(name) == version
             else:
                 assert line in constraints, f"{kind}: {line}"
-        assert "sdk: gradio" in (tmp_path / kind / "README.md").read_text()
+        readme = (tmp_path / kind / "README.md").read_text()
+        assert "sdk: gradio" in readme and f"sdk_version: {new_demo.GRADIO}\n" in readme
+        assert f"gradio[mcp,oauth]=={new_demo.GRADIO}" in readme and f"gradio=={new_demo.GRADIO}" in constraints
 
 
 def test_the_examples_stream_by_one_and_the_same_function() -> None:
@@ -176,12 +184,53 @@ def test_a_function_becomes_a_demo_that_check_app_finds_working(tmp_path: Path) 
 
     (tmp_path / "scoring.py").write_text(FUNCTION)
     made = run_script("new_demo.py", "--function", "scoring.py:score", "--out", "demo", cwd=tmp_path)
-    assert made.returncode == 0, made.stderr
+    assert made.returncode == 0 and "is a copy: copy it again" in made.stderr, made.stderr
     done = run_script("check_app.py", "demo", "--screenshots", "shots", "--json", "--timeout", 20, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     validate(report, json.loads((EXAMPLES.parent / "app-check.schema.json").read_text()))
+    empty, most = "Text is empty: write something first.", "Times has to be from 1 to 5."
     assert [entry["step"] for entry in report["steps"]] == [
-        {"fill": {"Text": "A short sentence."}}, {"click": "Run"}, {"filled": "Result 1"}, {"filled": "Result 2"}
+        {"fill": {"Text": ""}}, {"click": "Run"}, {"error": empty},
+        {"fill": {"Text": "A short sentence."}}, {"click": "Run"}, {"filled": "Result 1"}, {"filled": "Result 2"},
     ]  # fmt: skip
-    assert "HELLO!!HELLO!!" in report["api"][0]["answer"] and len(report["screenshots"]) == 3
+    right, without_text, times = report["api"]
+    assert {entry["api_name"] for entry in report["api"]} == {"/score"} and len(report["screenshots"]) == 3
+    assert "A SHORT SENTENCE.A SHORT SENTENCE." in right["answer"] and right["refused"] is None
+    assert empty in without_text["refused"] and most in times["refused"]
+
+
+WEIGH = """
+from typing import Annotated, Optional
+
+def weigh(weigh: float, bias: Annotated[Optional[float], Ge(0), Lt(9.5)] = None) -> dict[str, float]:
+    return {"yes": weigh, "no": 1 - weigh}
+
+def look(photo: "Image", name: str) -> str: ...
+def nothing() -> bool: ...
+"""
+
+
+def test_a_generated_app_refuses_what_its_function_cannot_take(
+    new_demo: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import runpy
+
+    import gradio as gr
+
+    monkeypatch.syspath_prepend(tmp_path)
+    names = "from annotated_types import Ge, Lt\n"  # the script reads them as text
+    (tmp_path / "weighing.py").write_text(names + WEIGH)
+    for name in ("weigh", "look", "nothing"):
+        arguments = ["--function", f"{tmp_path / 'weighing.py'}:{name}", "--out", str(tmp_path / name)]
+        assert new_demo.main(arguments) == 0
+    assert "note: weigh takes any number" in capsys.readouterr().err
+    checked = runpy.run_path(str(tmp_path / "weigh/app.py"))["checked_weigh"]
+    assert checked(0.25, None) == checked(0.25, 9) == {"yes": 0.25, "no": 0.75}
+    for values, said in (((None, None), "is empty"), ((-1.0, None), "no bars"), ((0.5, 9.5), "less than 9.5"),
+                         ((0.5, -1), "at least 0"), ((0.5, float("nan")), "at least 0")):  # fmt: skip
+        with pytest.raises(gr.Error, match=said):
+            checked(*values)
+    asked = json.loads((tmp_path / "look/check.json").read_text())
+    assert asked["steps"] == [{"click": "Run"}, {"error": "Photo is empty: give one first."}] and "calls" not in asked
+    assert runpy.run_path(str(tmp_path / "nothing/app.py"))["checked_nothing"]() is None

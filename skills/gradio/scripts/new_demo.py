@@ -239,6 +239,8 @@ def full_id(who: dict[str, Any], repo_id: str) -> str:
 # endregion skillpack:hub
 
 import ast
+import math
+from dataclasses import dataclass
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "assets/examples"
 #: pipeline_tag of the Hub -> kind of demo
@@ -277,6 +279,16 @@ COMPONENTS = {
     "Figure": (None, 'gr.Plot(label="{label}")'),
     "Path": ('gr.File(label="{label}", type="filepath")', 'gr.File(label="{label}")'),
 }
+SAMPLE_TEXT = "A short sentence."
+GRADIO = "6.31.0"  # the version that the examples were tested with
+RUN_HERE = f"""## Run here
+
+    pip install "gradio[mcp,oauth]=={GRADIO}" -r requirements.txt
+    python app.py
+
+The first is what a Space installs by `sdk_version`. It is not in requirements.txt, so that the two cannot differ.
+"""
+NO_REQUIREMENTS = "# gradio itself comes by sdk_version of README.md; add here, pinned, what else the app imports\n"
 STREAMS = ("Iterator", "Generator", "Iterable")
 
 
@@ -393,6 +405,8 @@ def annotation_name(node: ast.expr | None) -> str:
         name, inner = annotation_name(node.value), ast.unparse(node.slice)
         if name == "Optional":
             return annotation_name(node.slice)
+        if name == "Annotated" and isinstance(node.slice, ast.Tuple):
+            return annotation_name(node.slice.elts[0])
         if name in ("dict", "Dict") and inner.strip("()") == "str, float":
             return "dict[str, float]"
         return name.lower() if name in ("Dict", "List") else name
@@ -404,6 +418,83 @@ def literal_choices(node: ast.expr | None) -> list | None:
         found = ast.literal_eval(node.slice)
         return list(found) if isinstance(found, tuple) else [found]
     return None
+
+
+COMPARED = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+LIMITS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
+
+
+def limits_of(node: ast.expr | None) -> dict[str, float]:
+    """Operator -> limit of a number, from `Annotated[float, Field(ge=0, le=1)]` or `Annotated[float, Ge(0)]`."""
+    if not (isinstance(node, ast.Subscript) and ast.unparse(node.value).rpartition(".")[2] == "Annotated"):
+        return {}
+    found = {}
+    for call in (each for each in ast.walk(node.slice) if isinstance(each, ast.Call)):
+        named = {keyword.arg: keyword.value for keyword in call.keywords}
+        if call.args and (kind := annotation_name(call.func).lower()) in COMPARED:
+            named[kind] = call.args[0]
+        with contextlib.suppress(ValueError):  # a limit that is computed cannot be read here
+            found |= {sign: ast.literal_eval(named[kind]) for kind, sign in COMPARED.items() if kind in named}
+    return found
+
+
+def may_be_none(annotation: ast.expr | None, default: ast.expr | None) -> bool:
+    text = "" if annotation is None else ast.unparse(annotation)
+    return bool(re.search(r"\bNone\b|\bOptional\[", text)) or (default is not None and ast.unparse(default) == "None")
+
+
+@dataclass
+class Parameter:
+    """One parameter of the function: its component, what it refuses, and values to try it with."""
+
+    name: str
+    component: str
+    refused: list[tuple[str, str]]  # (condition as source, message)
+    sample: Any = None  # None where only the visitor has one, such as a file
+    wrong: Any = None
+
+
+def parameter_of(argument: ast.arg, default: ast.expr | None) -> Parameter | None:
+    """None where no component takes what the annotation says. Raises ValueError for a default that is computed."""
+    name, kind, label = argument.arg, annotation_name(argument.annotation), label_of(argument.arg)
+    given = None if default is None else ast.literal_eval(default)
+    value = "" if given is None else f", value={given!r}"
+    if choices := literal_choices(argument.annotation):
+        first = choices[0] if given is None else given
+        refused = [(f"{name} is None", f"{label}: choose one.")]
+        return Parameter(name, f'gr.Radio({choices!r}, label="{label}", value={first!r})', refused, first)
+    component = COMPONENTS.get(kind, (None,))[0]
+    if component is None:
+        return None
+    optional = may_be_none(argument.annotation, default)
+    number, limits = kind in ("int", "float"), limits_of(argument.annotation) if kind in ("int", "float") else {}
+    refused, sample, wrong = [], given, None
+    if kind == "str":
+        if default is None and not optional:
+            refused.append((f'not ({name} or "").strip()', f"{label} is empty: write something first."))
+            wrong = ""
+        sample = SAMPLE_TEXT if given is None else given
+    elif kind not in ("bool", "DataFrame") and not optional:  # of these two an empty one is a value as well
+        refused.append((f"{name} is None", f"{label} is empty: give {'a number' if number else 'one'} first."))
+    low, high = limits.get(">=", limits.get(">")), limits.get("<=", limits.get("<"))
+    if number and given is None:
+        middle = (low + high) / 2 if limits and None not in (low, high) else (high or 2) - 1 if low is None else low + 1
+        sample = middle if kind == "float" else math.ceil(middle) if ">" in limits else math.floor(middle)
+    words = ""
+    if limits:
+        least = "" if low is None else f"{low} {'<=' if '>=' in limits else '<'} "
+        most = "" if high is None else f" {'<=' if '<=' in limits else '<'} {high}"
+        told = [f"{LIMITS[sign]} {limit}" for sign, limit in limits.items()]
+        words = f"from {low} to {high}" if {">=", "<="} <= set(limits) else " and ".join(told)
+        known = f"{name} is not None and " if optional else ""
+        refused.append((f"{known}not {least}{name}{most}", f"{label} has to be {words}."))
+        wrong = low - 1 if low is not None else high + 1
+    elif number and refused:
+        wrong = ""  # an empty field, which the function would get as None
+    if kind == "bool":
+        sample = bool(given)
+    info = f', info="{words}"' if words else ""
+    return Parameter(name, component.format(label=label, value=info + value), refused, sample, wrong)
 
 
 def label_of(name: str) -> str:
@@ -427,34 +518,27 @@ def read_function(target: str) -> tuple[Path, ast.FunctionDef]:
     return path, functions[name]
 
 
-def inputs_of(function: ast.FunctionDef) -> list[str]:
-    """One component, as source, for each parameter."""
+def parameters_of(function: ast.FunctionDef) -> list[Parameter]:
     arguments = function.args
     if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
         raise Failure(f"{function.name} has *args or keyword-only parameters", "give it plain parameters", EXIT_USAGE)
-    defaults: list[ast.expr | None] = [None] * (len(arguments.args) - len(arguments.defaults)) + list(
-        arguments.defaults
-    )
+    defaults = [None] * (len(arguments.args) - len(arguments.defaults)) + list(arguments.defaults)
     found = []
     for argument, default in zip(arguments.args, defaults, strict=True):
-        name, label = annotation_name(argument.annotation), label_of(argument.arg)
         try:
-            value = "" if default is None else f", value={ast.literal_eval(default)!r}"
+            parameter = parameter_of(argument, default)
         except ValueError:
             raise Failure(
                 f"the default of {argument.arg} is no literal", "write the value itself", EXIT_USAGE
             ) from None
-        choices = literal_choices(argument.annotation)
-        if choices:
-            found.append(f'gr.Radio({choices!r}, label="{label}"{value or f", value={choices[0]!r}"})')
-        elif COMPONENTS.get(name, (None,))[0]:
-            found.append(COMPONENTS[name][0].format(label=label, value="" if value == ", value=None" else value))
-        else:
+        if parameter is None:
             known = ", ".join(key for key, pair in COMPONENTS.items() if pair[0])
             raise Failure(
-                f"{function.name}: parameter {argument.arg} is annotated {name or 'not at all'}",
+                f"{function.name}: parameter {argument.arg} is annotated "
+                f"{annotation_name(argument.annotation) or 'not at all'}",
                 f"annotate it with one of: {known}, Literal[...]", EXIT_USAGE,
             )  # fmt: skip
+        found.append(parameter)
     return found
 
 
@@ -481,8 +565,17 @@ def outputs_of(function: ast.FunctionDef) -> list[tuple[str, str]]:
 
 FUNCTION_APP = '''"""{summary}"""
 
+import functools
+
 import gradio as gr
 from {module} import {name}
+
+
+@functools.wraps({name})
+def checked_{name}(*values):
+    """What {name} gives, or a message to the visitor: of any other exception only 'Error' is shown."""
+{checks}
+
 
 with gr.Blocks(title={title!r}, delete_cache=(600, 3600)) as demo:
     gr.Markdown({heading!r})
@@ -496,39 +589,99 @@ with gr.Blocks(title={title!r}, delete_cache=(600, 3600)) as demo:
             outputs = [
 {outputs}
             ]
-    go.click({name}, inputs, outputs, api_name={name!r})
+{examples}    gr.on({triggers}, checked_{name}, inputs, outputs, api_name={name!r})
 
 if __name__ == "__main__":
     demo.queue(max_size=20).launch()
 '''
+NO_BARS = "The values leave 0 to 1, so there are no bars to draw: try other inputs."
+
+
+def checks_of(parameters: list[Parameter], function: ast.FunctionDef, outputs: list[tuple[str, str]]) -> str:
+    """The body of the function that the app calls."""
+    names = ", ".join(each.name for each in parameters)
+    lines = [f"({names},) = values" if len(parameters) == 1 else f"{names} = values"] if parameters else []
+    for condition, message in (pair for each in parameters for pair in each.refused):
+        lines += [f"if {condition}:", f"    raise gr.Error({json.dumps(message)}, print_exception=False)"]
+    streams = isinstance(function.returns, ast.Subscript) and annotation_name(function.returns.value) in STREAMS
+    hidden = function.name in {each.name for each in parameters}  # by the parameter of the same name
+    call = f"checked_{function.name}.__wrapped__(*values)" if hidden else f"{function.name}(*values)"
+    if streams:
+        lines.append(f"yield from {call}")
+    elif len(outputs) == 1 and outputs[0][1].startswith("gr.Label("):
+        lines += [
+            f"result = {call}",
+            "if not all(-1e-6 <= share <= 1 + 1e-6 for share in result.values()):",
+            f"    raise gr.Error({json.dumps(NO_BARS)}, print_exception=False)",
+            "return result",
+        ]
+    else:
+        lines.append(f"return {call}")
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def steps_and_calls(function: ast.FunctionDef, parameters: list[Parameter], outputs: list[tuple[str, str]]) -> dict:
+    """check.json: one wrong input and a right one, on the page and as a call."""
+    required = parameters[: len(parameters) - len(function.args.defaults)]
+    fields = (int, float, str)
+    fill = {
+        label_of(each.name): each.sample
+        for each in required
+        if type(each.sample) in fields and "gr.Radio" not in each.component
+    }
+    missing = next((each for each in required if each.sample is None and each.refused), None)
+    if missing:  # a file, say, which the author has: until then that it is asked for
+        message = next(each.refused[0][1] for each in required if each.refused and "gr.Radio" not in each.component)
+        return {"schema": "skillpack/demo-check/1", "steps": [{"click": "Run"}, {"error": message}]}
+    name, inputs = f"/{function.name}", {each.name: each.sample for each in parameters if each.sample is not None}
+    steps: list[dict] = []
+    calls: list[dict] = [{"api_name": name, "inputs": inputs}]
+    for each in parameters:
+        if each.wrong is None:
+            continue
+        label, message = label_of(each.name), each.refused[-1][1]
+        if not steps:
+            steps = [{"fill": {**fill, label: each.wrong}}, {"click": "Run"}, {"error": message}]
+            fill[label] = each.sample
+        value = None if each.wrong == "" and "gr.Number(" in each.component else each.wrong
+        calls.append({"api_name": name, "inputs": inputs | {each.name: value}, "error": message})
+    steps += [{"fill": fill}] if fill else []
+    steps += [{"click": "Run"}, *({"filled": label} for label, _ in outputs)]
+    check = {"schema": "skillpack/demo-check/1", "steps": steps}
+    if all(each.sample is not None for each in required):
+        check["calls"] = calls
+    return check
 
 
 def from_function(args: argparse.Namespace) -> dict[str, str | bytes]:
     """The files of a demo of one function."""
     path, function = read_function(args.function)
-    inputs, outputs = inputs_of(function), outputs_of(function)
+    parameters, outputs = parameters_of(function), outputs_of(function)
     told = (ast.get_docstring(function) or "").partition("\n\n")[0].replace("\n", " ")
     title = args.title or label_of(function.name)
+    texts = [at for at, each in enumerate(parameters) if each.component.startswith("gr.Textbox(")]
+    row = [each.sample for each in parameters]
     app = FUNCTION_APP.format(
         summary=(told or f"A demo of {function.name}.").replace('"', "'").replace("\\", "/"),
         module=path.stem, name=function.name, title=title, heading=f"# {title}\n{told}",
-        inputs="\n".join(f"                {each}," for each in inputs),
+        checks=checks_of(parameters, function, outputs),
+        inputs="\n".join(f"                {each.component}," for each in parameters),
         outputs="\n".join(f"                {source}," for _, source in outputs),
+        examples="" if not row or None in row else f"    gr.Examples([{row!r}], inputs)\n",
+        triggers=f"[{', '.join(['go.click', *(f'inputs[{at}].submit' for at in texts)])}]",
     )  # fmt: skip
-    required = function.args.args[: len(function.args.args) - len(function.args.defaults)]
-    fill = {
-        label_of(each.arg): {"str": "A short sentence.", "int": 1, "float": 1}[kind]
-        for each in required
-        if (kind := annotation_name(each.annotation)) in ("str", "int", "float")
-    }
-    steps: list[dict] = [{"fill": fill}] if fill else []
-    steps += [{"click": "Run"}, *({"filled": label} for label, _ in outputs)]
-    check = {"schema": "skillpack/demo-check/1", "steps": steps}
+    log(f"note: {path.name} in {args.out} is a copy: copy it again after changes of {path}")
+    for each in parameters:
+        if each.component.startswith("gr.Number(") and "info=" not in each.component:
+            log(
+                f"note: {each.name} takes any number: `Annotated[float, Field(ge=0, le=1)]` gives it a range, "
+                "or add a check in app.py"
+            )
     return {
         "app.py": app,
         path.name: path.read_text("utf-8"),
-        "requirements.txt": "",
-        "check.json": json.dumps(check, indent=2) + "\n",
+        "requirements.txt": NO_REQUIREMENTS,
+        "check.json": json.dumps(steps_and_calls(function, parameters, outputs), indent=2, ensure_ascii=False) + "\n",
         "README.md": readme(title, told),
     }
 
@@ -545,11 +698,12 @@ def readme(title: str, text: str, models: tuple[str, ...] = (), **more: object) 
         "colorFrom": "indigo",
         "colorTo": "gray",
         "sdk": "gradio",
+        "sdk_version": GRADIO,
         "app_file": "app.py",
     }
     header |= {"models": list(models)} if models else {}
     lines = yaml.safe_dump({**header, **more}, sort_keys=False, allow_unicode=True, width=1000)
-    return f"---\n{lines}---\n\n# {title}\n\n{text}\n"
+    return f"---\n{lines}---\n\n# {title}\n\n{text}\n\n{RUN_HERE}"
 
 
 def from_kind(args: argparse.Namespace) -> dict[str, str | bytes]:
@@ -570,7 +724,7 @@ def from_kind(args: argparse.Namespace) -> dict[str, str | bytes]:
             raise Failure(f"the kind {kind} needs no GPU", "leave --zerogpu out", EXIT_USAGE)
         requirements = re.sub(r"^torch==.*$", f"torch=={rules['torch'][-1]}", requirements, flags=re.M)
         more = {"python_version": rules["python"][0], "suggested_hardware": rules["hardware"]}
-    files["requirements.txt"] = requirements
+    files["requirements.txt"] = requirements or NO_REQUIREMENTS
     models = tuple(name for value in settings.values() for name in value.split())
     local = [name for name in models if Path(name).is_dir()]
     for name in local:
