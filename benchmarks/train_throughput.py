@@ -46,7 +46,7 @@ def planned(folder: Path, change: str, length: int, steps: int) -> dict:
     plan_run = planner()
     model, _ = plan_run.read_model(str(folder), None)
     machine = plan_run.read_machine(None) | {"gpus": 1}
-    args = argparse.Namespace(rank=16, max_completion_length=0, flavor=None)
+    args = plan_run.arguments().parse_args(["--model", str(folder)])
     data = {"rows": 10_000, "mean": length, "p95": length, "max": length, "length": length, "completion": 0,
             "table": plan_run.measured_shares()}  # fmt: skip
     option = plan_run.fit(model, data, machine, "sft", change, args)

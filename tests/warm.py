@@ -177,6 +177,8 @@ def _become(answer: int, request: int, out: int, err: int) -> None:
     os.chdir(wanted["cwd"])
     os.environ.clear()
     os.environ.update(wanted["env"])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "trackio"]:
+        del sys.modules[name]  # some library imported it, and it reads TRACKIO_DIR then
     sys.argv = wanted["argv"]
     sys.orig_argv[:] = [sys.executable, *sys.argv]
     sys.path[0] = str(Path(sys.argv[0]).parent)
