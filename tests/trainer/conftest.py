@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,13 @@ def docstring_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def script(tmp_path: Path):
     """`script(name, *arguments)`: runs a script of the skill in the test's folder, as a user's agent would."""
 
-    def run(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(name: str, *arguments: object, anew: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
         command = [str(SCRIPTS / name), *map(str, arguments)]
-        return warm.run(command, tmp_path, script_environment(tmp_path) | environment, timeout=240)
+        settings = script_environment(tmp_path) | environment
+        if anew:  # with bitsandbytes, which the warm Python leaves out
+            command = [sys.executable, *command]
+            return subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=240)
+        return warm.run(command, tmp_path, settings, timeout=240)
 
     return run
 

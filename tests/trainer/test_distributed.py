@@ -160,7 +160,8 @@ def test_two_jobs_meet_and_train_one_model_in_pieces(bench: Bench, alone) -> Non
 def test_an_adapter_trains_on_a_base_of_4_bits(tmp_path, plan, script):
     """On CPU: bitsandbytes has the same NF4 layers there, and no GPU is at hand."""
     four = {"bits": 4, "type": "nf4", "double": True}
-    done = script("train_sft.py", "--plan", plan(steps=10, lora=LORA, learning_rate=0.01, quantization=four), "--json")
+    path = plan(steps=10, lora=LORA, learning_rate=0.01, quantization=four)
+    done = script("train_sft.py", "--plan", path, "--json", anew=True)
     assert done.returncode == 0, done.stderr
     run = json.loads(done.stdout)
     base, tuned = compared(run)
