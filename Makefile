@@ -21,7 +21,7 @@ demo: setup  ## fine-tune a real model here, and validate the skills
 	$(BIN)/python -m skillpack validate skills/
 
 test: setup browser latex agents typescript  ## every test, the slow ones too
-	$(BIN)/python -m pytest -n 3 --dist worksteal -q
+	$(BIN)/python -m pytest -n 4 --dist worksteal -q
 
 # The local Hub's pages are tested in a real Chromium: installed where that is possible without asking.
 browser:
@@ -73,7 +73,9 @@ fuzz: setup  ## 60 seconds of coverage-guided fuzzing of the validator
 	@if $(BIN)/python -c "import atheris" 2>/dev/null; then $(BIN)/python benchmarks/fuzz_validate.py --seconds 60; \
 	else echo "atheris has no wheel for this machine: the validator was not fuzzed" >&2; fi
 
-check: lint fuzz test  ## what CI runs, in this order: pytest's line is the last
+check: setup  ## what CI runs: the fuzzer beside the linters, then the tests, whose line is the last
+	$(MAKE) -j 2 lint fuzz
+	$(MAKE) test
 
 refresh: setup  ## what changed outside: versions, prices, generated files; writes the last two
 	$(BIN)/python upkeep/refresh.py --write

@@ -72,9 +72,10 @@ def test_a_rehearsal_that_is_killed_is_taken_up_by_the_next(tmp_path):
 
 @pytest.mark.parametrize(
     ("method", "metric"),
-    [("dpo", "preference_accuracy"), ("reward", "pair_accuracy"), ("grpo", "reward"), ("kto", "shift")],
+    # One that learns from pairs and one that writes; KTO and reward are trained, planned and inspected in tests/trainer.
+    [("dpo", "preference_accuracy"), ("grpo", "reward")],
 )
-def test_every_method_is_rehearsed_from_rows_to_report(tmp_path, method, metric):
+def test_other_methods_are_rehearsed_from_rows_to_report(tmp_path, method, metric):
     done = rehearse(tmp_path, "--method", method, "--steps", "2")
     assert done.returncode == 0, done.stderr
     assert f"{metric}: base" in done.stdout

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,13 +52,15 @@ class Home:
         return done.stdout
 
     def json(self, command: str, *, cwd: Path | None = None) -> object:
-        """The JSON document on the client's standard output."""
-        done = subprocess.run(
-            command, shell=True, cwd=cwd or self.path, env=self.env, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stderr[-2000:]}"
-        return json.loads(done.stdout)
+        """The JSON document on the client's standard output, into a file: opencode cuts a pipe at 64 KiB when it ends."""
+        with tempfile.TemporaryFile("w+") as out:
+            done = subprocess.run(
+                command, shell=True, cwd=cwd or self.path, env=self.env, stdin=subprocess.DEVNULL,
+                stdout=out, stderr=subprocess.PIPE, text=True, timeout=120,
+            )  # fmt: skip
+            assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stderr[-2000:]}"
+            out.seek(0)
+            return json.load(out)
 
 
 @pytest.fixture

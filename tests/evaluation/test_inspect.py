@@ -107,6 +107,7 @@ def test_a_killed_run_on_a_server_goes_on_where_it_was_and_no_log_holds_the_key(
     started = subprocess.Popen(
         inspecting.command("run_inspect.py", *command), cwd=inspecting.folder, env=environment,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's `&` ignores it
     )  # fmt: skip
     while len(chat_server.calls) < 10 and started.poll() is None:
         time.sleep(0.05)
