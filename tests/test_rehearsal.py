@@ -72,7 +72,7 @@ def test_a_rehearsal_that_is_killed_is_taken_up_by_the_next(tmp_path):
 
 @pytest.mark.parametrize(
     ("method", "metric"),
-    # One that learns from pairs and one that writes; KTO and reward are trained, planned and inspected in tests/trainer.
+    # One that learns from pairs and one that writes; tests/trainer inspects, plans and trains KTO and reward.
     [("dpo", "preference_accuracy"), ("grpo", "reward")],
 )
 def test_other_methods_are_rehearsed_from_rows_to_report(tmp_path, method, metric):

@@ -52,7 +52,7 @@ class Home:
         return done.stdout
 
     def json(self, command: str, *, cwd: Path | None = None) -> object:
-        """The JSON document on the client's standard output, into a file: opencode cuts a pipe at 64 KiB when it ends."""
+        """The JSON document on the client's standard output: a file, since opencode cuts a pipe at 64 KiB."""
         with tempfile.TemporaryFile("w+") as out:
             done = subprocess.run(
                 command, shell=True, cwd=cwd or self.path, env=self.env, stdin=subprocess.DEVNULL,
