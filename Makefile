@@ -21,7 +21,7 @@ demo: setup  ## fine-tune a real model here, and validate the skills
 	$(BIN)/python -m skillpack validate skills/
 
 test: setup browser latex agents typescript  ## every test, the slow ones too
-	$(BIN)/python -m pytest -n 4 --dist worksteal -q
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q
 
 # The local Hub's pages are tested in a real Chromium: installed where that is possible without asking.
 browser:

@@ -20,7 +20,7 @@ NAME = "tiny-qwen3-stdlib-docstrings-sft"
 
 def rehearse(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "skillpack", "rehearse", "--tiny", "--keep", "kept", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=400)
 
 
 def test_a_rehearsal_leaves_plan_run_report_and_logs_and_a_second_one_does_nothing_twice(tmp_path):
@@ -54,20 +54,20 @@ def test_a_rehearsal_leaves_plan_run_report_and_logs_and_a_second_one_does_nothi
 
 
 def test_a_rehearsal_that_is_killed_is_taken_up_by_the_next(tmp_path):
-    command = [sys.executable, "-m", "skillpack", "rehearse", "--tiny", "--steps", "150", "--keep", "kept"]
+    command = [sys.executable, "-m", "skillpack", "rehearse", "--tiny", "--steps", "100", "--keep", "kept"]
     first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     watched = tmp_path / "kept/logs/watch_run.log"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not watched.is_file():
         assert first.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    second = rehearse(tmp_path, "--steps", "150")
+    second = rehearse(tmp_path, "--steps", "100")
     assert second.returncode == 0, second.stderr
     assert "inspected and planned already" in second.stderr
     run = json.loads((tmp_path / f"kept/runs/{NAME}/run.json").read_text())
-    assert [entry["step"] for entry in run["log"]] == list(range(1, 151))
+    assert [entry["step"] for entry in run["log"]] == list(range(1, 101))
 
 
 @pytest.mark.parametrize(
