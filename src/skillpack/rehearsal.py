@@ -88,6 +88,7 @@ class Rehearsal:
     def step(self, title: str, name: str, arguments: list[str], shown: bool = False) -> None:
         """Runs Python with these arguments; Failure, with the end of the log, when it fails."""
         log = self.folder / "logs" / f"{name}.log"
+        log.unlink(missing_ok=True)  # what a rehearsal that was killed left running goes on writing into the old one
         with self.progress(title), log.open("w", encoding="utf-8") as file:
             process = subprocess.Popen(
                 [sys.executable, *arguments], cwd=self.folder, env=self.environment, stdout=file, stderr=file

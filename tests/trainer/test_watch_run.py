@@ -57,7 +57,9 @@ def log_of(bench: Bench, job_id: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_run_goes_from_the_data_to_the_report_as_a_job(bench: Bench, published: tuple[str, str]) -> None:
+def test_a_run_goes_from_the_data_to_the_report_as_a_job(
+    bench: Bench, published: tuple[str, str], watch_run: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, rows = published
     assert bench.script("inspect_dataset.py", rows, "--model", model).returncode == 0
     planned = bench.script("plan_run.py", "--model", model, "--steps", 20, "--where", "hf-jobs", "--name", "end-to-end")
@@ -80,6 +82,19 @@ def test_a_run_goes_from_the_data_to_the_report_as_a_job(bench: Bench, published
     assert (bench.folder / "runs/end-to-end/trackio/end-to-end.db").is_file(), "the job's, from its bucket"
     fetched = bench.script("watch_run.py", "runs/end-to-end", "--download")
     assert fetched.returncode == 0, fetched.stderr
+    folder = bench.folder / "runs/end-to-end"
+    submission = json.loads((folder / "submission.json").read_text())
+    watched = watch_run.Watched(bench.api, bench.user, record["job"]["ids"], submission)
+    download = watched.api.download_bucket_files
+
+    def and_another_watcher_writes(*arguments: Any, **options: Any) -> None:
+        download(*arguments, **options)
+        (folder / "run.json").write_text("{}")
+
+    monkeypatch.setattr(watched.api, "download_bucket_files", and_another_watcher_writes)
+    assert "run.json" in watched.fetch(folder, model=False)
+    assert json.loads((folder / "run.json").read_text())["schema"] == "skillpack/run/1"
+    assert not list(folder.glob(".fetch*"))
     from transformers import AutoModelForCausalLM
 
     loaded = AutoModelForCausalLM.from_pretrained(bench.folder / "runs/end-to-end" / record["model_path"])

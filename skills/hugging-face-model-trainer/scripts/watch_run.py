@@ -784,15 +784,19 @@ class Watched:
                 if ".." in Path(name).parts:
                     raise Failure(f"the bucket has a file {name!r}", "look at the bucket: a job wrote it")
                 wanted.append((entry, name))
-        for _, name in wanted:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
         # run.json last: where it stands, all that it speaks of does too.
         wanted.sort(key=lambda item: item[1] == "run.json")
-        with on_hub("fetching the run's files"):
-            self.api.download_bucket_files(submission["bucket"], [(entry, folder / name) for entry, name in wanted])
-        for entry, name in wanted:
-            if (folder / name).stat().st_size != entry.size:
-                raise Failure(f"{folder / name} did not come whole", "run the same command again")
+        # Beside the run first, each then put in its place whole: another watcher may read it, or fetch the same now.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch.") as beside:
+            came = [Path(beside) / str(number) for number in range(len(wanted))]
+            entries = [entry for entry, _ in wanted]
+            with on_hub("fetching the run's files"):
+                self.api.download_bucket_files(submission["bucket"], list(zip(entries, came, strict=True)))
+            for path, (entry, name) in zip(came, wanted, strict=True):
+                if path.stat().st_size != entry.size:
+                    raise Failure(f"{folder / name} did not come whole", "run the same command again")
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                path.replace(folder / name)
         return [name for _, name in wanted]
 
 

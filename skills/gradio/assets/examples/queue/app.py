@@ -38,6 +38,8 @@ with gr.Blocks(title="A long computation") as demo:
             status = gr.Markdown()  # of its own: a last result may arrive after the stop, and would overwrite it
         with gr.Column(scale=2):
             plot = gr.LinePlot(x="points", y="estimate", y_lim=[3.13, 3.15], height=320, label="Estimate")
+    # The listeners of one click run one after another: what shall be seen at once comes before the long one.
+    go.click(None, None, status, js="() => ''")
     work = go.click(
         estimate,
         [seed, pace],
@@ -47,8 +49,10 @@ with gr.Blocks(title="A long computation") as demo:
         trigger_mode="once",  # a second click while it runs does nothing
         api_name="estimate",
     )
-    go.click(lambda: "", None, status, api_visibility="private")
-    stop.click(lambda: "Stopped.", None, status, cancels=work, api_visibility="private")
+    # A stop counts as a failure. "Stopped." follows the work and not the button's click: only then is Start free again.
+    work.success(None, None, status, js="() => 'Done.'")
+    work.failure(None, None, status, js="() => 'Stopped.'")
+    stop.click(None, cancels=work)
 
 if __name__ == "__main__":
     demo.queue(max_size=20).launch(max_threads=10)
