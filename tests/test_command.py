@@ -99,7 +99,7 @@ def test_an_empty_folder_beside_a_good_skill_exits_3_too(good: str, tmp_path: Pa
 
 
 def test_an_interrupt_exits_130(good: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("skillpack.workers.check_trees", interrupt)
@@ -109,7 +109,7 @@ def test_an_interrupt_exits_130(good: str, monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_internal_failure_exits_3_with_one_line(
     good: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("broken\nhf_abcdefghijklmnopqrstuvwxyz")
 
     monkeypatch.setattr("skillpack.workers.check_trees", fail)

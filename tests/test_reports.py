@@ -177,16 +177,17 @@ def action_steps() -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    ("path", "fail_on", "profile", "code"),
+    ("path", "fail_on", "profile", "cache", "code"),
     [
-        ("name-format/bad-space", "error", "", 1),
-        ("name-format/bad-space", "never", "strict", 0),
-        ("name-format/good-digits", "error", "spec", 0),
-        ("missing; touch owned", "error", "", 2),
+        ("name-format/bad-space", "error", "", "false", 1),
+        ("name-format/bad-space", "never", "strict", "false", 0),
+        ("name-format/good-digits", "error", "spec", "true", 0),
+        ("missing; touch owned", "error", "", "false", 2),
     ],
 )
-def test_the_action_really_runs(path: str, fail_on: str, profile: str, code: int, tmp_path: Path) -> None:
-    given = {"inputs.path": str(CASES / path), "inputs.fail-on": fail_on, "inputs.profile": profile}
+def test_the_action_really_runs(path: str, fail_on: str, profile: str, cache: str, code: int, tmp_path: Path) -> None:
+    given = {f"inputs.{name}": value for name, value in (("fail-on", fail_on), ("profile", profile), ("cache", cache))}
+    given["inputs.path"] = str(CASES / path)
     install, check = action_steps()
     assert "pip install" in str(install["run"])
     settings = {name: re.sub(r"\$\{\{ (\S+) \}\}", lambda m: given[m[1]], v) for name, v in check["env"].items()}  # type: ignore[attr-defined]
@@ -196,7 +197,7 @@ def test_the_action_really_runs(path: str, fail_on: str, profile: str, code: int
         env={**os.environ, **settings, "PATH": path_of_tools}, cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == code, done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert [left.name for left in tmp_path.iterdir()] == [".skillpack-cache"] * (cache == "true")
     assert ("::error file=" in done.stdout) == ("bad" in path)
 
 

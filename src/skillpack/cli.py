@@ -118,6 +118,9 @@ _PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 )
 @click.option("--clients", is_flag=True, help="Also say what each client does with each skill (text and json).")
 @click.option("--no-source", is_flag=True, help="Text without the line that each finding is about.")
+@click.option(
+    "--cache", metavar="FOLDER", help="Keep there what was found; a skill that did not change is not judged again."
+)
 def validate(
     paths: tuple[str, ...],
     form: str,
@@ -133,6 +136,7 @@ def validate(
     changed: str | None,
     clients: bool,
     no_source: bool,
+    cache: str | None,
 ) -> int:
     """Check skills against the Agent Skills specification.
 
@@ -182,7 +186,14 @@ def validate(
         changes = run(trees, rules, lambda skill: adjusted(check([skill], rules), every, settings), unsafe, diff)
         if diff:
             return EXIT_FINDINGS if changes else 0
-    diagnostics = adjusted(check_trees(trees, rules, _with_bar), every, settings)
+    kept = None
+    if cache is not None:
+        from skillpack.cache import Cache
+
+        kept = Cache(cache, rules)
+    diagnostics = adjusted(check_trees(trees, rules, _with_bar, cache=kept), every, settings)
+    if kept is not None:
+        click.echo(f"cache: {kept.hits:,} of {len(trees):,} not judged again", err=True)
     if baseline is not None:
         from skillpack.baseline import compare
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from skillpack.checker import Judged, conclude, judge
 from skillpack.diagnostics import Diagnostic
@@ -16,6 +17,9 @@ from skillpack.errors import Failure
 from skillpack.rules import Rule
 from skillpack.skill import load_skill
 from skillpack.source import Tree
+
+if TYPE_CHECKING:
+    from skillpack.cache import Cache
 
 #: A process more pays from this many skills on: it costs about as much as a few of them.
 TREES_EACH = 30
@@ -26,9 +30,11 @@ def check_trees(
     rules: Sequence[Rule],
     progress: Callable[[Sequence[Tree]], Iterable[Tree]] = iter,
     workers: int | None = None,
+    cache: Cache | None = None,
 ) -> list[Diagnostic]:
     """Every finding in `trees`. `progress` is handed the share of this process, of the same size as the others'.
 
+    With a `cache`, made of the same rules, skills that it knows are not judged again, and it is saved.
     Raises Failure when a worker ended before its time: what it had to check was not checked.
     """
     workers = workers or processors(len(trees))
@@ -36,9 +42,16 @@ def check_trees(
         for rule in rules:
             _ = rule.judge  # imported once, before the processes part
     sys.stdout.flush()
-    others = [_start(trees[number::workers], rules) for number in range(1, workers)]
-    own = judge(map(load_skill, progress(trees[::workers])), rules)
-    return conclude([own, *(_result(*other) for other in others)], rules)
+    others = [_start(trees[number::workers], rules, cache) for number in range(1, workers)]
+    own = _judged(progress(trees[::workers]), rules, cache)
+    results = [_result(*other) for other in others]
+    if cache is not None:
+        cache.save(asked for _, asked in results)
+    return conclude([own, *(judged for judged, _ in results)], rules)
+
+
+def _judged(trees: Iterable[Tree], rules: Sequence[Rule], cache: Cache | None) -> Judged:
+    return judge(map(load_skill, trees), rules) if cache is None else cache.judge(trees)
 
 
 def processors(trees: int) -> int:
@@ -46,8 +59,8 @@ def processors(trees: int) -> int:
     return max(1, min(len(os.sched_getaffinity(0)), trees // TREES_EACH)) if sys.platform == "linux" else 1
 
 
-def _start(trees: Sequence[Tree], rules: Sequence[Rule]) -> tuple[int, int]:
-    """A process that judges `trees`: its number, and the pipe that its result comes by."""
+def _start(trees: Sequence[Tree], rules: Sequence[Rule], cache: Cache | None) -> tuple[int, int]:
+    """A process that judges `trees`: its number, and the pipe by which its result comes and what it asked the cache."""
     reading, writing = os.pipe()
     process = os.fork()
     if process:
@@ -58,7 +71,8 @@ def _start(trees: Sequence[Tree], rules: Sequence[Rule]) -> tuple[int, int]:
         import pickle
 
         os.close(reading)
-        result = pickle.dumps(judge(map(load_skill, trees), rules))
+        judged = _judged(trees, rules, cache)
+        result = pickle.dumps((judged, cache.asked if cache else {}))
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(result)
         code = 0
@@ -66,7 +80,7 @@ def _start(trees: Sequence[Tree], rules: Sequence[Rule]) -> tuple[int, int]:
         os._exit(code)
 
 
-def _result(process: int, reading: int) -> Judged:
+def _result(process: int, reading: int) -> tuple[Judged, dict[str, Any]]:
     import pickle
 
     with os.fdopen(reading, "rb") as pipe:
@@ -74,5 +88,5 @@ def _result(process: int, reading: int) -> Judged:
     _, status = os.waitpid(process, 0)
     if status or not result:
         raise Failure(f"a process that checked a part of the skills ended early (status {status}); nothing is reported")
-    judged: Judged = pickle.loads(result)
+    judged: tuple[Judged, dict[str, Any]] = pickle.loads(result)
     return judged
