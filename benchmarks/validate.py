@@ -4,6 +4,8 @@
     python benchmarks/validate.py --alone --peers ENVIRONMENTS
     python benchmarks/validate.py --peers ENVIRONMENTS --corpus DIR --runs 20
 
+A corpus is also validated with --cache, in which each skill is known.
+
 The processes run in turn, so that whatever else the machine does weighs on all of them alike. The figures are
 medians; a ratio is the median of the ratios of processes that ran next to each other. On a machine with other
 work the processor's time tells more than the wall's.
@@ -186,7 +188,10 @@ def main() -> None:
         for folder in folders:
             number = sum(1 for _ in folder.rglob("SKILL.md"))
             whole = [*ours, "--fail-on", "never", "--no-source", str(folder)]
-            commands = {"skillpack validate": whole, **peers(arguments.peers, folder, corpus=True)}
+            again = [*whole, "--cache", str(Path(temporary) / "kept" / folder.name)]
+            cost(again, environment())
+            commands = {"skillpack validate": whole, "skillpack validate --cache, no change": again}
+            commands |= peers(arguments.peers, folder, corpus=True)
             results = measured(commands, 3, 0, "skillpack validate")
             show(f"{number:,} skills, one command", results)
             wall = results["skillpack validate"][0].wall

@@ -149,6 +149,31 @@ def test_any_text_gives_fields_or_problems_and_never_an_exception(text: str, sta
         assert finding.message
 
 
+SIGNS = st.sampled_from(
+    [*"-:?#|>'\"%@,.~ \n\n  a", "- ", ": ", "? ", "\n  ", "\n    ", "\n     ", "k: ", "- - ", "-  -", "---\n"]
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(SIGNS, max_size=60).map("".join))
+def test_what_is_modest_by_its_signs_is_within_the_budget_of_the_parser(text: str) -> None:
+    problems: list[frontmatter.Problem] = []
+    try:
+        within = frontmatter._within_budget(text, 1, problems)
+    except yaml.YAMLError:
+        within = True
+    assert within or not frontmatter._is_modest(text), problems
+
+
+def test_the_deepest_and_the_longest_that_is_modest_is_within_the_budget() -> None:
+    deepest = "".join(" " * n + "k:\n" + " " * n + "- k:\n" for n in range(0, 6, 2))
+    for text in (deepest, "k:\n" * 1249):
+        assert frontmatter._is_modest(text)
+        assert frontmatter._within_budget(text, 1, [])
+    assert not frontmatter._is_modest("".join(" " * n + "k:\n" for n in range(7)))
+    assert not frontmatter._is_modest("k:\n" * 1251)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_as_a_quoted_value_comes_back_as_it_was(text: str) -> None:

@@ -143,7 +143,7 @@ def _compose(source: str, first: int, problems: list[Problem]) -> yaml.Node | No
     """The nodes of `source`, or None and a problem. Values with an unquoted colon are reported and quoted."""
     for _ in range(MAX_DEPTH):
         try:
-            if not _within_budget(source, first, problems):
+            if not _is_modest(source) and not _within_budget(source, first, problems):
                 return None
             return yaml.compose(source, Loader=LOADER) or yaml.ScalarNode("", "", None, None)
         except yaml.MarkedYAMLError as error:
@@ -162,6 +162,16 @@ def _compose(source: str, first: int, problems: list[Problem]) -> yaml.Node | No
             _add(problems, "yaml-syntax", f"{what} may not occur in YAML", "remove it", line, column)
             return None
     return None
+
+
+def _is_modest(source: str) -> bool:
+    """Whether `source` cannot but stay within the budget, by its signs alone: the parser need not look twice.
+
+    An alias, an anchor and a tag need their signs. Without brackets a value takes a line, with its key and what they
+    are nested in four nodes at most, and each level of nesting begins further right, or one more in the same column:
+    before the seventh column there is no seventeenth level.
+    """
+    return 4 * source.count("\n") < MAX_NODES and re.search(_IMMODEST, source) is None
 
 
 def _within_budget(source: str, first: int, problems: list[Problem]) -> bool:
@@ -226,6 +236,9 @@ def _unquoted_colon(source: str, first: int, error: yaml.MarkedYAMLError, proble
     return "\n".join(lines)
 
 
+#: Signs that may be an anchor, an alias, a tag, a bracket or another line break than usual; what is far to the right;
+#: several levels that begin in one line.
+_IMMODEST = r"[&*!\[{\t\r\x85\u2028\u2029]|(?m:^ {6})|- +[-?]|(?m:^[ -]*\?)"
 _NOT_YAML = r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 KEY_AND_VALUE = r"[ -]*(?P<key>[A-Za-z][\w-]*):[ \t]+(?P<value>[^\s\"'\[{|>&*!].*)"
 
