@@ -77,7 +77,7 @@ def environment() -> dict[str, str]:
 def peers(folder: Path | None, path: Path, *, corpus: bool) -> dict[str, list[str]]:
     """The command of each validator that is installed below `folder`, for `path`."""
     commands = {
-        "agnix": ["agnix", str(path)],
+        "agnix": ["agnix", "--max-files", "0", str(path)],
         "skills-ref": ["agentskills", "validate", str(path)],
         "skills-ref-rs": ["skills-ref", "validate", str(path)],
         "skillsaw": ["skillsaw", "lint", str(path)],

@@ -114,11 +114,10 @@ class Cache:
 
 def _program(rules: Sequence[Rule]) -> str:
     """A hash of this program, of what it parses with, and of the rules that are asked."""
-    from importlib.metadata import version
+    import pyromark
+    import yaml
 
-    from skillpack.frontmatter import LIBYAML
-
-    parts = (sys.version, version("pyyaml"), version("pyromark"), LIBYAML, [rule.slug for rule in rules])
+    parts = (sys.version, yaml.__version__, yaml.__with_libyaml__, pyromark.__version__, [rule.slug for rule in rules])
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=20)
     for folder, folders, names in os.walk(os.path.dirname(__file__)):
         folders[:] = sorted(set(folders) - {"__pycache__", "hub", "kit"})
