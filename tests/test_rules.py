@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,18 @@ def test_without_libyaml_the_same_rules_report_at_the_same_lines(case: Path, mon
     with_libyaml = [(found.location[:2], found.slug) for found in diagnose()[0]]
     monkeypatch.setattr(frontmatter, "LOADER", yaml.SafeLoader)
     assert [(found.location[:2], found.slug) for found in diagnose()[0]] == with_libyaml
+
+
+def test_an_f_string_that_only_newer_pythons_read_is_said_to_be_of_the_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a/scripts").mkdir(parents=True)
+    (tmp_path / "a/SKILL.md").write_text("---\nname: a\ndescription: d\n---\nRun scripts/run.py.\n")
+    (tmp_path / "a/scripts/run.py").write_text("print(f\"{'\\n'.join([])}\")\n")
+    found = [one.message for one in diagnose()[0] if one.slug == "script-syntax"]
+    if sys.version_info >= (3, 12):
+        assert found == []
+    else:
+        (message,) = found
+        assert message.startswith(f"it does not compile with Python 3.{sys.version_info[1]}: f-string")

@@ -16,9 +16,9 @@ from skillpack.skill import Skill
 FIX = "write it relative to the skill's folder"
 #: Names that stand for anyone.
 _ANYONE = (
-    r"(?i:you|your|user|username|name|me|runner|shared|public|default|app|node|ubuntu|vscode|xxx|path|home"
+    r"(?i:you|your\w*|(?:some)?user\d*|username|name|me|runner|shared|public|default|app|node|ubuntu|vscode|xxx|path|home"
     r"|alice|bob|john|jane|dev|developer|example|sample|demo|test|foo|bar|work|workspace|project|projects|admin|pi"
-    r"|root|linuxbrew|x|ec2-user|jovyan|jetson|nvidia|worker|agent|claude|codex|sandbox|jdoe|johndoe|joe|someone|somebody|my\w*)"
+    r"|root|linuxbrew|[a-z]|ec2-user|opc|local|jovyan|jetson|nvidia|worker|agent|claude|codex|sandbox|jdoe|johndoe|joe|someone|somebody|my\w*)"
 )
 _HOMES = r"(?<![\w/.:~}])(?:/Users|/home|[A-Za-z]:\\+Users)[/\\]+"
 HOME = rf"{_HOMES}(?!{_ANYONE}(?![a-zA-Z0-9])|[^\w])[A-Za-z][\w-]*(?=[/\\])"

@@ -27,5 +27,8 @@ def check(skill: Skill) -> Iterator[Finding]:
         if script.tree is not None and oldest is not None:
             asked = f" for Python {oldest[0]}.{oldest[1]}, which `requires-python` admits"
             fix = "raise `requires-python` or write it in the older form"
+        elif oldest is None and sys.version_info < (3, 12) and "f-string" in error.msg:
+            asked = f" with Python {sys.version_info[0]}.{sys.version_info[1]}"  # 3.12 reads more than those before it
+            fix = "write it in the older form, or say in `requires-python` which Python it needs"
         line, column = max(error.lineno or 1, 1), max(error.offset or 1, 1)
         yield Finding(f"it does not compile{asked}: {error.msg}", fix, line=line, column=column, path=script.path)

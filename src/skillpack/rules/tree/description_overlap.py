@@ -115,14 +115,19 @@ def check(briefs: Sequence[Brief]) -> Iterator[Finding]:
             continue
         if briefs[left].name == briefs[right].name:
             continue
-        if _own(briefs[left], words[left], words[right]) and _own(briefs[right], words[right], words[left]):
+        if _told(briefs[left], words[left], briefs[right]) and _told(briefs[right], words[right], briefs[left]):
             continue
         yield _finding(briefs[left], briefs[right], both)
 
 
-def _own(brief: Brief, words: frozenset[str], others: frozenset[str]) -> bool:
-    """Whether the description says a word of its skill's name that the other's does not: what tells them apart."""
-    return not _words(brief.name).isdisjoint(words - others)
+def _told(brief: Brief, words: frozenset[str], other: Brief) -> bool:
+    """Whether the description says what tells it from the other: a word of its skill's name, or a name (Rust, .NET)."""
+    import re
+
+    others = frozenset(re.findall(r"\w+", other.description.lower()))
+    names = re.findall(r"(?<=[^\s.!?:] )[(\"']?\.?([A-Z]\w+|\w+[A-Z]\w*)", brief.description)
+    own = _words(brief.name) & words
+    return not own <= others or any(name.lower() not in others for name in names)
 
 
 def _words(text: str) -> frozenset[str]:
