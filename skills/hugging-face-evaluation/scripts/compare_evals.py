@@ -27,6 +27,7 @@ import re
 import shlex
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,8 +143,9 @@ def parser(doc: str) -> argparse.ArgumentParser:
 
 
 def run(main: Callable[[list[str]], int]) -> int:
-    """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    """Calls `main(argv)` and turns what it raises into a message and an exit code; a crash is no answer, so never 1."""
     sys.stdout = sys.stderr
+    RESULT.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever a locale or a file name holds
     try:
         return main(sys.argv[1:])
     except Failure as failure:
@@ -157,9 +159,12 @@ def run(main: Callable[[list[str]], int]) -> int:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
     except Exception as error:
-        if "No space left on device" not in str(error):  # each library raises it as a type of its own
-            raise
-        log("error: the disk is full\n  fix: free some of it (HF_HOME and TMPDIR count too), then run the same command")
+        if "No space left on device" in str(error):  # each library raises it as a type of its own
+            log("error: the disk is full\n  fix: free some (HF_HOME and TMPDIR count too), then run the same command")
+        elif isinstance(error, OSError) and error.filename and error.strerror:
+            log(f"error: {error.filename}: {error.strerror}\n  fix: a file or folder that this user may use")
+        else:
+            log(f"{traceback.format_exc()}error: this is a defect of the script, or of a library that it calls")
         return EXIT_FAILED
 
 
@@ -313,7 +318,7 @@ def read_samples(folder: Path, task: dict) -> dict:
     """{id: sample} of a task. Raises Failure where the log is not the one that the result was made from."""
     path = folder / task["samples"]
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[1:-1]]
     except OSError as error:
         raise Failure(f"{path}: {error.strerror}", "keep samples/ beside eval.json", EXIT_USAGE) from None
     except ValueError as error:

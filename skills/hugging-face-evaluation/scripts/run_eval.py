@@ -38,6 +38,7 @@ import re
 import shlex
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,8 +154,9 @@ def parser(doc: str) -> argparse.ArgumentParser:
 
 
 def run(main: Callable[[list[str]], int]) -> int:
-    """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    """Calls `main(argv)` and turns what it raises into a message and an exit code; a crash is no answer, so never 1."""
     sys.stdout = sys.stderr
+    RESULT.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever a locale or a file name holds
     try:
         return main(sys.argv[1:])
     except Failure as failure:
@@ -168,9 +170,12 @@ def run(main: Callable[[list[str]], int]) -> int:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
     except Exception as error:
-        if "No space left on device" not in str(error):  # each library raises it as a type of its own
-            raise
-        log("error: the disk is full\n  fix: free some of it (HF_HOME and TMPDIR count too), then run the same command")
+        if "No space left on device" in str(error):  # each library raises it as a type of its own
+            log("error: the disk is full\n  fix: free some (HF_HOME and TMPDIR count too), then run the same command")
+        elif isinstance(error, OSError) and error.filename and error.strerror:
+            log(f"error: {error.filename}: {error.strerror}\n  fix: a file or folder that this user may use")
+        else:
+            log(f"{traceback.format_exc()}error: this is a defect of the script, or of a library that it calls")
         return EXIT_FAILED
 
 
@@ -1832,6 +1837,7 @@ def _kept_lines(file: Path, key: str) -> list:
 import datetime
 import difflib
 import functools
+import http.client
 import random
 import time
 import urllib.error
@@ -2265,13 +2271,17 @@ def ask_server(url: str, model: str, key: str | None, args, messages: list, **mo
         try:
             with urllib.request.build_opener(NoRedirect).open(request, timeout=300) as answer:
                 choice = json.loads(answer.read())["choices"][0]
-            return choice["message"]["content"] or "", choice.get("finish_reason") == "length"
+            said = choice["message"]["content"] or ""
+            if not isinstance(said, str):
+                raise TypeError(f"content is a {type(said).__name__}, not text")
+            return said.encode("utf-8", "replace").decode(), choice.get("finish_reason") == "length"
         except urllib.error.HTTPError as error:
             problem = f"{url}: {error.code} {error.read(500).decode('utf-8', 'replace')}"
-            wait = float(error.headers.get("Retry-After") or wait) if error.code == 429 else wait
+            asked = error.headers.get("Retry-After") or ""
+            wait = float(asked) if error.code == 429 and asked.isdecimal() else wait  # it may be a date
             if error.code != 429 and error.code < 500:
                 raise Failure(hidden(problem, key), refusal(error.code)) from None
-        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:  # no server, or no such answer
+        except (OSError, http.client.HTTPException, ValueError, KeyError, IndexError, TypeError) as error:  # no answer
             problem = f"{url}: {type(error).__name__}: {error}"
         if attempt < ATTEMPTS:
             log(hidden(f"warning: {problem}; again in {min(wait, 60):g} s", key))
