@@ -106,6 +106,27 @@ def test_a_full_disk_is_said_in_words_whichever_library_meets_it(library):
     assert done.returncode == 3 and "the disk is full" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("act", "said", "traced"),
+    [
+        ("open('/dev/null/x', 'w')", "/dev/null/x: Not a directory", False),
+        ("{}['hf_abcdefghijKLMNOP']", "KeyError: 'hf_***'", True),  # a traceback goes through the redaction, too
+    ],
+)
+def test_a_crash_is_never_the_answer_no(act, said, traced):
+    program = f"import sys\nfrom skillpack.kit.script import run\ndef main(argv):\n    {act}\nsys.exit(run(main))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and said in done.stderr and ("Traceback" in done.stderr) == traced
+
+
+def test_a_result_is_utf8_whatever_the_locale_and_a_file_name_that_is_not_stays_json():
+    program = "import sys\nfrom skillpack.kit.script import emit, run\n" \
+              "run(lambda argv: emit({'name': chr(0x4f60) + chr(0xdcff)}))"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True,
+                          env={**os.environ, "PYTHONIOENCODING": "ascii"})  # fmt: skip
+    assert json.loads(done.stdout.decode()) == {"name": "\u4f60\udcff"}
+
+
 def test_a_token_never_reaches_a_message(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "a-token-of-no-known-shape")
     text = redact("a-token-of-no-known-shape and hf_abcdefghijKLMNOP and sk-abcdefgh12345678")

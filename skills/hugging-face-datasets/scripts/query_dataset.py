@@ -29,6 +29,7 @@ import re
 import shlex
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -144,8 +145,10 @@ def parser(doc: str) -> argparse.ArgumentParser:
 
 
 def run(main: Callable[[list[str]], int]) -> int:
-    """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    """Calls `main(argv)` and turns what it raises into a message and an exit code; a crash is no answer, so never 1."""
     sys.stdout = sys.stderr
+    # whatever a locale or the name of a file holds:
+    RESULT.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
         return main(sys.argv[1:])
     except Failure as failure:
@@ -158,10 +161,13 @@ def run(main: Callable[[list[str]], int]) -> int:
     except KeyboardInterrupt:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
-    except Exception as error:
-        if "No space left on device" not in str(error):  # each library raises it as a type of its own
-            raise
-        log("error: the disk is full\n  fix: free some of it (HF_HOME and TMPDIR count too), then run the same command")
+    except Exception as error:  # noqa: BLE001  (the boundary: no crash leaves with 1, which is an answer)
+        if "No space left on device" in str(error):  # each library raises it as a type of its own
+            log("error: the disk is full\n  fix: free some (HF_HOME and TMPDIR count too), then run the same command")
+        elif isinstance(error, OSError) and error.filename and error.strerror:
+            log(f"error: {error.filename}: {error.strerror}\n  fix: a file or folder that this user may use")
+        else:
+            log(f"{traceback.format_exc()}error: this is a defect of the script, or of a library that it calls")
         return EXIT_FAILED
 
 
@@ -757,7 +763,7 @@ class Database:
             alarm.cancel()
 
     def select(self, sql: str) -> str:
-        """`sql`, if it is one SELECT. Raises Failure."""
+        """`sql` up to its semicolon, if it is one SELECT; a comment may stand at its end. Raises Failure."""
         try:
             statements = self.connection.extract_statements(sql)
         except self.duckdb.Error as error:
@@ -765,7 +771,9 @@ class Database:
         if len(statements) != 1 or statements[0].type != self.duckdb.StatementType.SELECT:
             fix = "give one SELECT; files are written by export, datasets by push"
             raise Failure(f"{len(statements)} statements, or none that only reads", fix, EXIT_USAGE)
-        return sql.strip().rstrip(";")
+        text = sql.encode()  # the places of tokens count bytes
+        ends = [at for at, _ in self.duckdb.tokenize(sql) if text[at : at + 1] == b";"]
+        return text[: ends[0] if ends else None].decode().strip()
 
     def table(self, sql: str) -> tuple:
         """(column names, rows) with values that JSON can hold."""
@@ -832,14 +840,14 @@ def cell(value) -> str:
 
 def query(args, base: Database) -> int:
     sql = base.select(args.sql)
-    names, rows = base.table(f"SELECT * FROM ({sql}) LIMIT {args.limit + 1}" if args.limit else sql)
+    names, rows = base.table(f"SELECT * FROM ({sql}\n) LIMIT {args.limit + 1}" if args.limit else sql)
     more = bool(args.limit) and len(rows) > args.limit
     return show(args, names, rows[: args.limit or None], **({"more_rows_than": args.limit} if more else {}))
 
 
 def sample(args, base: Database) -> int:
     base.run("SET threads = 1")  # with more, the same seed gives other rows
-    where = f"(SELECT * FROM data WHERE {args.where})" if args.where else "data"
+    where = f"(SELECT * FROM data WHERE {args.where}\n)" if args.where else "data"
     size = f"reservoir({args.limit or 10} ROWS) REPEATABLE ({args.seed})"
     return show(args, *base.table(base.select(f"SELECT * FROM {where} USING SAMPLE {size}")))
 
@@ -927,7 +935,7 @@ def write(base: Database, sql: str, path: Path, more: str = "") -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        cursor = base.run(f"COPY ({sql}) TO {text(str(part))} ({FORMATS[path.suffix]}{more})")
+        cursor = base.run(f"COPY ({sql}\n) TO {text(str(part))} ({FORMATS[path.suffix]}{more})")
         rows = cursor.fetchone()[0]
         part.replace(path)
     finally:

@@ -145,7 +145,8 @@ def parser(doc: str) -> argparse.ArgumentParser:
 def run(main: Callable[[list[str]], int]) -> int:
     """Calls `main(argv)` and turns what it raises into a message and an exit code; a crash is no answer, so never 1."""
     sys.stdout = sys.stderr
-    RESULT.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever a locale or a file name holds
+    # whatever a locale or the name of a file holds:
+    RESULT.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
         return main(sys.argv[1:])
     except Failure as failure:
@@ -158,7 +159,7 @@ def run(main: Callable[[list[str]], int]) -> int:
     except KeyboardInterrupt:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (the boundary: no crash leaves with 1, which is an answer)
         if "No space left on device" in str(error):  # each library raises it as a type of its own
             log("error: the disk is full\n  fix: free some (HF_HOME and TMPDIR count too), then run the same command")
         elif isinstance(error, OSError) and error.filename and error.strerror:

@@ -25,6 +25,7 @@ import re
 import shlex
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,8 +141,10 @@ def parser(doc: str) -> argparse.ArgumentParser:
 
 
 def run(main: Callable[[list[str]], int]) -> int:
-    """Calls `main(argv)` and turns what it raises into a message and an exit code."""
+    """Calls `main(argv)` and turns what it raises into a message and an exit code; a crash is no answer, so never 1."""
     sys.stdout = sys.stderr
+    # whatever a locale or the name of a file holds:
+    RESULT.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
         return main(sys.argv[1:])
     except Failure as failure:
@@ -154,10 +157,13 @@ def run(main: Callable[[list[str]], int]) -> int:
     except KeyboardInterrupt:
         log("interrupted; run the same command to continue")
         return EXIT_INTERRUPTED
-    except Exception as error:
-        if "No space left on device" not in str(error):  # each library raises it as a type of its own
-            raise
-        log("error: the disk is full\n  fix: free some of it (HF_HOME and TMPDIR count too), then run the same command")
+    except Exception as error:  # noqa: BLE001  (the boundary: no crash leaves with 1, which is an answer)
+        if "No space left on device" in str(error):  # each library raises it as a type of its own
+            log("error: the disk is full\n  fix: free some (HF_HOME and TMPDIR count too), then run the same command")
+        elif isinstance(error, OSError) and error.filename and error.strerror:
+            log(f"error: {error.filename}: {error.strerror}\n  fix: a file or folder that this user may use")
+        else:
+            log(f"{traceback.format_exc()}error: this is a defect of the script, or of a library that it calls")
         return EXIT_FAILED
 
 

@@ -47,6 +47,8 @@ class Schedule:
         for _ in range(HORIZON_DAYS):
             if self._on(day):
                 for hour in sorted(self.hours):
+                    if day.replace(hour=hour, minute=59) < start:  # or a schedule of each minute takes half a minute
+                        continue
                     for minute in sorted(self.minutes):
                         run = day.replace(hour=hour, minute=minute)
                         if run >= start:
