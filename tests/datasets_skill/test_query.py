@@ -103,6 +103,14 @@ def test_sql_that_writes_or_is_wrong_is_refused_with_the_reason(desk: Desk, sql:
     assert done.returncode == 2 and message in done.stderr and not (desk.folder / "stolen.csv").exists()
 
 
+@pytest.mark.parametrize("end", [" -- and no more", "; -- done; really", " /* ; */ ;;"])
+def test_a_comment_or_a_semicolon_at_the_end_of_the_sql_changes_nothing(desk: Desk, end: str) -> None:
+    desk.write("rows.jsonl", ROWS)
+    sql = f"SELECT n, 'é;' AS t FROM data WHERE n = 3{end}"
+    assert rows_of(desk.json(SCRIPT, "query", "rows.jsonl", sql)) == [[3, "é;"]]
+    assert desk.json(SCRIPT, "export", "rows.jsonl", sql, "--to", "out.jsonl")["rows"] == 1
+
+
 def test_a_result_is_pushed_once_private_and_only_with_yes(desk: Desk) -> None:
     desk.write("rows.jsonl", ROWS)
     command = (SCRIPT, "push", "rows.jsonl", "SELECT n, random() AS r FROM data WHERE n > 4", "--repo", "some")
