@@ -13,7 +13,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
 from tests.conftest import LocalHub
 
-from .conftest import Desk, new_desk
+from .conftest import Desk
 
 WEIGHTS = os.urandom(3_000_000)
 
@@ -21,7 +21,7 @@ WEIGHTS = os.urandom(3_000_000)
 @pytest.fixture(scope="module")
 def source(other_hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A user of the other Hub with a private model of four commits, a tag and a branch."""
-    desk = new_desk(other_hub, tmp_path_factory.mktemp("source") / "desk")
+    desk = Desk.new(other_hub, tmp_path_factory.mktemp("source") / "desk")
     api, repo = desk.api, f"{desk.user}/model"
     api.create_repo(repo, private=True)
 
@@ -215,7 +215,7 @@ def test_bad_input_is_a_message_with_the_way_out(wrong: Desk, arguments: list[st
 
 @pytest.fixture(scope="module")
 def wrong(hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    desk = new_desk(hub, tmp_path_factory.mktemp("wrong") / "desk")
+    desk = Desk.new(hub, tmp_path_factory.mktemp("wrong") / "desk")
     desk.api.create_repo(f"{desk.user}/real")
     return desk
 
