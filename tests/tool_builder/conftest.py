@@ -11,13 +11,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
-from huggingface_hub import HfApi
 
 from tests.conftest import LocalHub
+from tests.desk import BaseDesk
 
 SKILL = Path(__file__).parents[2] / "skills/hugging-face-tool-builder"
 SCRIPTS, TEMPLATES = SKILL / "scripts", SKILL / "assets/templates"
@@ -42,66 +41,34 @@ def typescript() -> list[str]:
 
 
 def command(name: str) -> list[str]:
+    """What starts a tool of the skill."""
     path = SCRIPTS / name
-    return [*{".py": [sys.executable], ".sh": ["bash"], ".mts": []}[path.suffix], str(path)] if path.suffix != ".mts" \
-        else [*typescript(), str(path)]  # fmt: skip
+    starts = {".py": lambda: [sys.executable], ".sh": lambda: ["bash"], ".mts": typescript}
+    return [*starts[path.suffix](), str(path)]
 
 
 @dataclass(frozen=True)
-class Desk:
-    """A folder in which scripts run as one user of the local Hub."""
-
-    hub: LocalHub
-    folder: Path
-    user: str
-    token: str
+class Desk(BaseDesk):
+    scripts = SCRIPTS
     paper: str
 
     @property
-    def api(self) -> HfApi:
-        return self.hub.api(self.token)
+    def settings(self) -> dict[str, str]:
+        return {"XDG_CACHE_HOME": str(self.folder / "cache"), "HF_TOOL_RETRIES": "1"}
 
-    def environment(self, **changes: str | None) -> dict[str, str]:
-        kept = {"XDG_CACHE_HOME": str(self.folder / "cache"), "HF_TOOL_RETRIES": "1", **changes}
-        found = self.hub.env(token=self.token, **{k: v for k, v in kept.items() if v is not None})
-        return {name: value for name, value in found.items() if kept.get(name, "") is not None}
-
-    def run(
-        self, name: str, *arguments: object, given: str = "", **changes: str | None
-    ) -> subprocess.CompletedProcess[str]:
-        """A script of the skill, run to its end; a change of None takes a variable away. No output holds the token."""
-        done = subprocess.run(
-            [*command(name), *map(str, arguments)], cwd=self.folder, env=self.environment(**changes),
-            input=given, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert self.token not in done.stdout + done.stderr
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
+    def command(self, name: str, *arguments: object) -> list[str]:
+        return [*command(name), *map(str, arguments)]
 
     def rows(self, name: str, *arguments: object, given: str = "", code: int = 0, **changes: str | None) -> list[dict]:
-        done = self.run(name, *arguments, given=given, **changes)
+        done = self.script(name, *arguments, given=given, **changes)
         assert done.returncode == code, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
-
-    def json(self, name: str, *arguments: object, code: int = 0, **changes: str | None) -> Any:
-        done = self.run(name, *arguments, "--json", **changes)
-        assert done.returncode == code, done.stdout + done.stderr
-        return json.loads(done.stdout)
-
-    def json_of_check(self, *arguments: str, code: int = 0) -> Any:
-        """The report of check_tool.py; --json stands before `--`, behind which all is the tool's."""
-        done = self.run("check_tool.py", "--json", *arguments)
-        assert done.returncode == code, done.stdout + done.stderr
-        return json.loads(done.stdout)
 
     def pipe(self, line: str) -> str:
         """A pipe of the skill's tools as a user writes it: their names are replaced by how they are started."""
         for name in SAMPLES:
             line = line.replace(name, " ".join(command(name)))
-        done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", line], cwd=self.folder, env=self.environment(),
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        done = self.finish(["bash", "-o", "pipefail", "-c", line], self.environment())
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -114,8 +81,9 @@ def card(paper: str, **front: object) -> bytes:
 @pytest.fixture(scope="module")
 def desk(hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """Models: one and two name the paper, other names none and has no card; hidden is private and names it."""
-    user, paper = f"user-{secrets.token_hex(4)}", f"{secrets.randbelow(9000) + 1000}.{secrets.randbelow(90000) + 10000}"
-    found = Desk(hub, tmp_path_factory.mktemp("desk"), user, hub.add_token(user), paper)
+    paper = f"{secrets.randbelow(9000) + 1000}.{secrets.randbelow(90000) + 10000}"
+    found = Desk.new(hub, tmp_path_factory.mktemp("tools") / "desk", paper)
+    user = found.user
     files: dict[str, dict[str, bytes]] = {
         "one": {
             "README.md": card(paper, license="mit", pipeline_tag="text-generation"),

@@ -109,7 +109,7 @@ def test_every_sample_keeps_every_rule(desk: Desk) -> None:
     def check(name: str) -> dict[str, Any]:
         *options, last = ARGUMENTS[name]
         arguments = ["--", *options[1:], last] if "--" in options else [*options, last]
-        return desk.json_of_check(*told.get(name, []), str(SCRIPTS / name), *arguments)
+        return desk.json("check_tool.py", *told.get(name, []), str(SCRIPTS / name), *arguments)
 
     with ThreadPoolExecutor(2) as pool:
         reports = dict(zip(SAMPLES, pool.map(check, SAMPLES), strict=True))
@@ -127,7 +127,7 @@ def test_a_tool_that_breaks_rules_is_told_which_and_what_to_do(desk: Desk, name:
     write_ids(desk)
     text, arguments, broken = TOOLS[name]
     (desk.folder / name).write_text(text, encoding="utf-8")
-    report = desk.json_of_check(name, *arguments, code=1)
+    report = desk.json("check_tool.py", name, *arguments, code=1)
     assert verdicts(report, "fail") == broken
     assert all(check["fix"] == RULES[check["rule"]] for check in report["checks"] if check["verdict"] == "fail")
     assert report["counts"]["fail"] == len(broken)
@@ -138,13 +138,13 @@ def test_every_rule_is_broken_by_one_of_these_tools() -> None:
 
 
 def test_a_real_hub_behind_the_front_is_only_read_and_its_token_stays_with_the_front(desk: Desk) -> None:
-    report = desk.json_of_check(
-        str(SCRIPTS / "stale_repos.sh"), "--endpoint", desk.hub.url, "--", "--days", "0", desk.user
+    report = desk.json(
+        "check_tool.py", str(SCRIPTS / "stale_repos.sh"), "--endpoint", desk.hub.url, "--", "--days", "0", desk.user
     )
     assert report["hub"] == desk.hub.url and report["lines"] == 4 and verdicts(report, "fail") == set()
     (desk.folder / "hasty.py").write_text(HASTY_PYTHON.replace("author=acme", f"author={desk.user}"), encoding="utf-8")
     before = desk.api.model_info(f"{desk.user}/one").sha
-    report = desk.json_of_check("hasty.py", "--endpoint", desk.hub.url, code=1)
+    report = desk.json("check_tool.py", "hasty.py", "--endpoint", desk.hub.url, code=1)
     assert "asks-before-writing" in verdicts(report, "fail")
     assert desk.api.model_info(f"{desk.user}/one").sha == before
 
@@ -185,7 +185,9 @@ def test_files_that_lie_on_another_host_are_not_held_against_the_tool(desk: Desk
         "X",
     ]
     desk.json("new_tool.py", *arguments)
-    report = desk.json_of_check("by-file.py", "--endpoint", f"http://127.0.0.1:{server.server_port}", "--", "a/b")
+    report = desk.json(
+        "check_tool.py", "by-file.py", "--endpoint", f"http://127.0.0.1:{server.server_port}", "--", "a/b"
+    )
     server.shutdown()
     server.server_close()
     assert report["lines"] == 2 and verdicts(report, "fail") == set()
@@ -195,7 +197,7 @@ def test_files_that_lie_on_another_host_are_not_held_against_the_tool(desk: Desk
 
 def test_what_came_in_twice_may_be_asked_for_twice_and_a_refusal_of_some_may_end_with_1(desk: Desk) -> None:
     tool = str(SCRIPTS / "card_front_matter.sh")
-    report = desk.json_of_check(tool, "--", "--type", "dataset", "acme/rows-1", "acme/gone", "acme/rows-1")
+    report = desk.json("check_tool.py", tool, "--", "--type", "dataset", "acme/rows-1", "acme/gone", "acme/rows-1")
     assert report["lines"] == 2 and verdicts(report, "fail") == set()
     assert {"no-retry-of-no", "limit", "retries"} <= verdicts(report, "pass")
 
@@ -205,7 +207,7 @@ def test_a_tool_that_crashes_at_a_refusal_has_not_refused_some(desk: Desk) -> No
     assert "        return error\n" in text
     crashing = text.replace("        return error\n", "        raise\n")
     (desk.folder / "crashing.py").write_text(crashing, encoding="utf-8")
-    done = desk.run("check_tool.py", "crashing.py", "--", "acme/tiny-1", "acme/gone")
+    done = desk.script("check_tool.py", "crashing.py", "--", "acme/tiny-1", "acme/gone")
     assert done.returncode == 1 and "gives no answer" in done.stderr
 
 
@@ -215,7 +217,7 @@ def test_the_stand_in_has_lists_of_every_kind_for_two_authors(desk: Desk) -> Non
         path = ["--path", f"/api/{kind}?author={{author}}", "--fields", "id", "--example", "Qwen", "--purpose", "X"]
         hint = desk.json("new_tool.py", name, *path)["next"][1]
         assert hint.endswith("-- acme bolt")
-        report = desk.json_of_check(f"{name}.py", "--", *hint.partition(" -- ")[2].split())
+        report = desk.json("check_tool.py", f"{name}.py", "--", *hint.partition(" -- ")[2].split())
         assert report["lines"] == count and verdicts(report, "fail") == set() == verdicts(report, "skip")
 
 
@@ -227,13 +229,13 @@ def test_what_cannot_be_checked_is_said(desk: Desk) -> None:
         (["silent.sh"], 1, "gives no answer"), (["notes.txt"], 2, "--run"),
         ([str(SCRIPTS / "stale_repos.sh"), "--endpoint", "http://127.0.0.1:9", "--", "a"], 3, "cannot be reached"),
     ):  # fmt: skip
-        done = desk.run("check_tool.py", *arguments)
+        done = desk.script("check_tool.py", *arguments)
         assert (done.returncode, done.stdout) == (code, "") and word in done.stderr, done.stderr
 
 
 def test_a_tool_that_hangs_is_ended(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "slow.sh").write_text("#!/bin/bash\nsleep 600\n", encoding="utf-8")
-    done = desk.run("check_tool.py", tmp_path / "slow.sh", "--timeout", 1)
+    done = desk.script("check_tool.py", tmp_path / "slow.sh", "--timeout", 1)
     assert done.returncode == 1 and "did not end in time" in done.stderr
 
 
@@ -243,7 +245,7 @@ def test_the_report_has_the_form_of_its_schema(desk: Desk) -> None:
     write_ids(desk)
     schema = json.loads((SCRIPTS.parent / "assets/tool-check.schema.json").read_text(encoding="utf-8"))
     (desk.folder / "careless.sh").write_text(CARELESS_BASH, encoding="utf-8")
-    report = desk.json_of_check("careless.sh", "--", "acme", code=1)
+    report = desk.json("check_tool.py", "careless.sh", "--", "acme", code=1)
     assert list(Draft202012Validator(schema).iter_errors(report)) == []
     assert list(Draft202012Validator(schema).iter_errors({**report, "checks": [{"rule": "no such rule"}]})) != []
     assert set(schema["properties"]["checks"]["items"]["properties"]["rule"]["enum"]) == set(RULES)

@@ -99,7 +99,7 @@ def test_operations_of_the_local_hub_are_found_by_words(desk: Desk) -> None:
     both = desk.json("explore_api.py", "search", "users", "organizations", "overview", code=1)
     assert both["operations"] == [] and len(both["nearest"]) == 2
     assert {each["path"].split("/")[2] for each in both["nearest"]} == {"users", "organizations"}
-    said = desk.run("explore_api.py", "search", "users", "organizations", "overview")
+    said = desk.script("explore_api.py", "search", "users", "organizations", "overview")
     assert (said.returncode, said.stdout) == (1, "") and "every word" in said.stderr and "/overview" in said.stderr
     everything = desk.json("explore_api.py", "search")["operations"]
     writing = desk.json("explore_api.py", "search", "--method", "post")["operations"]
@@ -113,7 +113,7 @@ def test_a_real_path_shows_its_operation_and_parameters(desk: Desk) -> None:
     assert names["namespace"] == ("path", True) and names["blobs"] == ("query", False)
     (made,) = desk.json("explore_api.py", "show", "/api/repos/create")["operations"]
     assert made["body"]["application/json"]["name"] == "string" and "private?" in made["body"]["application/json"]
-    done = desk.run("explore_api.py", "show", "/api/model/x/commits")
+    done = desk.script("explore_api.py", "show", "/api/model/x/commits")
     assert done.returncode == 1 and "commits" in done.stderr and "shape" in done.stderr
 
 
@@ -126,7 +126,7 @@ def test_references_are_followed_and_one_that_refers_to_itself_ends(desk: Desk) 
     assert {"path": "string", "kind": "'file' | 'directory'", "size?": "integer | null"}.items() <= entry.items()
     assert entry["inside?"][0]["path"] == "string"
     assert change["body"]["application/json"] == {"name": "string", "to?": "string | False"}
-    assert "not described" in desk.run("explore_api.py", "show", path, "--document", "written.json").stdout
+    assert "not described" in desk.script("explore_api.py", "show", path, "--document", "written.json").stdout
 
 
 def test_the_document_is_kept_asked_about_and_used_without_a_network(
@@ -143,7 +143,7 @@ def test_the_document_is_kept_asked_about_and_used_without_a_network(
     kept[0].write_text(json.dumps(old))
     documents.shutdown()
     documents.server_close()
-    done = desk.run("explore_api.py", "search", "folder", **environment)
+    done = desk.script("explore_api.py", "search", "folder", **environment)
     assert done.returncode == 0 and "GET" in done.stdout and "days ago" in done.stderr
 
 
@@ -154,7 +154,7 @@ def test_a_shape_is_what_the_hub_answers(desk: Desk) -> None:
     assert model["id"] == "string" and model["config?"] == {"model_type": "string"}
     private = f"/api/models/{desk.user}/hidden"
     assert desk.json("explore_api.py", "shape", private)["shape"]["private"] == "boolean"
-    assert desk.run("explore_api.py", "shape", private, HF_TOKEN="").returncode == 3
+    assert desk.script("explore_api.py", "shape", private, HF_TOKEN="").returncode == 3
 
 
 @pytest.mark.parametrize(
@@ -166,10 +166,10 @@ def test_a_shape_is_what_the_hub_answers(desk: Desk) -> None:
     ],
 )  # fmt: skip
 def test_wrong_calls_and_refusals_say_what_to_do(desk: Desk, arguments: tuple[str, ...], code: int, word: str) -> None:
-    done = desk.run("explore_api.py", *(each.replace("{user}", desk.user) for each in arguments))
+    done = desk.script("explore_api.py", *(each.replace("{user}", desk.user) for each in arguments))
     assert (done.returncode, done.stdout) == (code, "") and word in done.stderr, done.stderr
 
 
 def test_a_hub_out_of_reach_without_a_kept_document_is_said(desk: Desk) -> None:
-    done = desk.run("explore_api.py", "search", "x", HF_ENDPOINT="http://127.0.0.1:9")
+    done = desk.script("explore_api.py", "search", "x", HF_ENDPOINT="http://127.0.0.1:9")
     assert done.returncode == 3 and "cannot be reached" in done.stderr

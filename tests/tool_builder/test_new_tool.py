@@ -156,10 +156,10 @@ def test_a_command_that_fails_inside_of_a_bash_tool_ends_it(made: dict[str, Path
 
 def test_the_same_again_changes_nothing_and_edits_are_never_undone(made: dict[str, Path], desk: Desk) -> None:
     again = ["new_tool.py", "by-author-python", *BY_AUTHOR, "--out", "made"]
-    assert "already" in desk.run(*again).stderr
+    assert "already" in desk.script(*again).stderr
     edited = made["python"].read_text(encoding="utf-8") + "# mine\n"
     made["python"].write_text(edited, encoding="utf-8")
-    done = desk.run(*again)
+    done = desk.script(*again)
     assert done.returncode == 2 and "differs" in done.stderr
     assert made["python"].read_text(encoding="utf-8") == edited
 
@@ -177,6 +177,6 @@ def test_the_same_again_changes_nothing_and_edits_are_never_undone(made: dict[st
 def test_what_could_mean_something_else_in_code_is_refused(desk: Desk, change: str, value: str) -> None:
     arguments = ["refused", "--language", "bash", *BY_AUTHOR, "--out", "refused"]
     arguments[0 if change == "name" else arguments.index(change) + 1] = value
-    done = desk.run("new_tool.py", *arguments)
+    done = desk.script("new_tool.py", *arguments)
     assert done.returncode == 2 and done.stdout == "" and done.stderr
     assert not (desk.folder / "refused").exists()

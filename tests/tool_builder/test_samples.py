@@ -46,7 +46,7 @@ def test_enriching_keeps_order_and_what_came_in_and_says_null_for_what_is_not_kn
 def test_one_repo_that_is_gone_does_not_lose_the_others(desk: Desk) -> None:
     given = [f"{desk.user}/one", f"{desk.user}/gone", f"{desk.user}/two"]
     for name in ("enrich_models.py", "card_front_matter.sh"):
-        done = desk.run(name, *given)
+        done = desk.script(name, *given)
         assert done.returncode == 1 and "gone" in done.stderr
         assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [given[0], given[2]]
 
@@ -74,8 +74,8 @@ def test_two_models_differ_where_they_differ(desk: Desk) -> None:
     assert desk.rows("diff_models.py", one, one, "--changed") == []
     without = desk.rows("diff_models.py", one, f"{desk.user}/other")
     assert {"field": "config.hidden_size", "left": 64, "right": None, "same": False} in without
-    assert desk.run("diff_models.py", one).returncode == 2
-    assert desk.run("diff_models.py", one, f"{desk.user}/gone").returncode == 1
+    assert desk.script("diff_models.py", one).returncode == 2
+    assert desk.script("diff_models.py", one, f"{desk.user}/gone").returncode == 1
 
 
 def test_papers_lead_to_models(desk: Desk) -> None:
@@ -120,7 +120,7 @@ BAD = [
 def test_wrong_calls_end_with_2_before_anything_is_asked(desk: Desk, name: str) -> None:
     nobody = "http://127.0.0.1:9"  # asking it would end with 3
     for arguments, given in BAD:
-        done = desk.run(name, *arguments, given=given, HF_ENDPOINT=nobody)
+        done = desk.script(name, *arguments, given=given, HF_ENDPOINT=nobody)
         assert (done.returncode, done.stdout) == (2, ""), (arguments, given, done.stderr)
         assert done.stderr.strip()
 
@@ -131,9 +131,9 @@ def test_options_of_one_tool_are_checked_too(desk: Desk) -> None:
         ("stale_repos.sh", "--type", "x", "a"), ("find_models_by_paper.sh", "--task", "a&b=c", "1"),
         ("papers_to_models.mts", "--papers", "0", "x"),
     ):  # fmt: skip
-        done = desk.run(name, *arguments, HF_ENDPOINT="http://127.0.0.1:9")
+        done = desk.script(name, *arguments, HF_ENDPOINT="http://127.0.0.1:9")
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    assert desk.run("enrich_models.py", "a/b", HF_ENDPOINT="http://127.0.0.1:9", HF_TOOL_RETRIES="0").returncode == 3
+    assert desk.script("enrich_models.py", "a/b", HF_ENDPOINT="http://127.0.0.1:9", HF_TOOL_RETRIES="0").returncode == 3
 
 
 def test_every_tool_has_the_plumbing_of_its_template_word_by_word() -> None:
