@@ -125,6 +125,23 @@ def test_personal_data_is_replaced_and_what_only_looks_like_it_stays(desk: Desk)
     assert desk.json(SCRIPT, "rows.jsonl", "--out", "none")["redacted"] == {}
 
 
+def test_dates_versions_of_packages_and_codes_are_no_personal_data(desk: Desk) -> None:
+    found = {
+        "on 05/06/2024, and 01.02.2024 10:30, and 02-03-2024-04-03-2024": None,
+        "npm install @types/node@18.0.0 react@18.2.0": None,
+        "part AB12CDEF3456GHIJ7890, US12ABCD3456EFGH and BE68539007547035": None,  # fail the check digits
+        "BE68539007547034 PAID": "[IBAN] PAID",
+        "to NO93 8601 1117 947.": "to [IBAN].",
+        "GB82 WEST 1234 5698 7654 32": "[IBAN]",
+        "a@b-c.example, x@sub.exämple.xn--p1ai": "[EMAIL], [EMAIL]",
+        "born 05/06/1990, call 030 1234567": "born 05/06/1990, call [PHONE]",
+        f"glpat-{'a' * 20} AIza{'b' * 35}": "[SECRET] [SECRET]",
+    }
+    desk.write("rows.jsonl", [{"text": text} for text in found])
+    desk.json(SCRIPT, "rows.jsonl", "--redact", "all")
+    assert [row["text"] for row in kept(desk)] == [clean or text for text, clean in found.items()]
+
+
 def test_a_split_shares_no_prompt_and_no_near_duplicate_and_is_the_same_each_time(desk: Desk) -> None:
     texts = sentences(150, seed=3)
     rows = [chat(text, f"answer {n}") for text in texts for n in (1, 2)]
