@@ -45,5 +45,6 @@ KINDS = {
     "data-schema": Kind(ERROR, "A document whose schema is known fits it."),
     "url-form": Kind(ERROR, "An address of the Hub is well formed."),
     "sketch-reason": Kind(WARNING, "A sketch has a reason and a block."),
+    "skill-unread": Kind(ERROR, "A SKILL.md can be read as text."),
     "not-checked": Kind(NOTICE, "What the text names is not installed here, so that nothing was held against it."),
 }

@@ -13,12 +13,17 @@ _SKETCH = re.compile(r"\s*skillpack:\s*sketch\b\s*:?\s*(?P<reason>.*?)\s*", re.D
 _ADDRESS = re.compile(r"(?:https?|hf)://[^\s<>\"'`|\\\u2026]+")
 
 
+def _line_starts(text: str) -> list[int]:
+    """Where each line begins. For an editor, and a parser, a form feed or U+2028 ends none: no `splitlines`."""
+    return [0, *(found.end() for found in re.finditer("\n", text))]
+
+
 class Lines:
     """Where the lines of a file begin, to turn an offset into a place."""
 
     def __init__(self, text: str, first_line: int = 1) -> None:
         self.text, self.first_line = text, first_line
-        self._starts = [0, *accumulate(len(line) for line in text.splitlines(keepends=True))]
+        self._starts = _line_starts(text)
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column of the character at `offset`, both from 1."""
@@ -41,7 +46,7 @@ class Excerpt(NamedTuple):
 
     def at(self, line: int, column: int) -> tuple[int, int]:
         """The place in the file of a place in `text`; both count from 1."""
-        starts = [0, *accumulate(len(part) for part in self.text.splitlines(keepends=True))]
+        starts = _line_starts(self.text)
         return self.place(starts[min(line, len(starts)) - 1] + column - 1)
 
 

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from skillpack.errors import UsageFailure
+
 
 @cache
 def _code() -> str:
@@ -54,6 +56,9 @@ class Cache:
 
 
 def default_folder() -> Path:
-    """Where caches of a user lie."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Where caches of a user lie. Raises UsageFailure for a user who has no home, as in some containers."""
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        raise UsageFailure("this user has no home folder to keep answers in: add --no-cache or --cache-dir") from None
     return Path(base) / "skillpack" / "verify"

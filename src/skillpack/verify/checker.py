@@ -131,11 +131,18 @@ class _Judge:
 
     def judge(self) -> None:
         """Every Markdown file and every script."""
+        if self.skill.text is None:
+            fix = "`skillpack validate` says what is wrong with it"
+            self.run.add(self.skill.path, "skill-unread", "it cannot be read: nothing of it was checked", fix, 1, 1)
         for name, text in self.skill.texts.items():
             if name == self.skill.tree.skill_file:
                 self._page(name, blocks.read(self.skill.body, self.skill.body_line))
             elif name.endswith(".md"):
                 self._page(name, blocks.read(text))
+        for name in self.skill.unread:
+            if name.endswith((".md", ".py")) and name != self.skill.tree.skill_file:
+                message = "it cannot be read as text, or is too large: it was not checked"
+                self.run.add(self.skill.tree.path(name), "not-checked", message, "save it as UTF-8, or split it", 1, 1)
         for script in self.skill.scripts:
             wrong = python.compiles(script, self.run.cache)
             if wrong is None:

@@ -12,6 +12,7 @@ from skillpack.schemas import misfits
 from skillpack.verify.python import Found
 
 LANGUAGES = frozenset({"json", "jsonl", "jsonc", "json5", "yaml", "yml", "toml"})
+_DEEP = "it is nested too deep to be read"
 #: Keys by which a document is known -> the schema of this package that it has to fit.
 _KNOWN = (
     (frozenset({"skill_name", "evals"}), "evals"),
@@ -69,10 +70,14 @@ def _documents(text: str, language: str) -> Iterator[tuple[Any, int]]:
             import tomli as tomllib
         try:
             yield tomllib.loads(text), 1
+        except RecursionError:
+            raise _Bad(_DEEP, 1, 1) from None
         except tomllib.TOMLDecodeError as error:
             where = re.search(r"at line (\d+), column (\d+)", str(error))
             place = (int(where[1]), int(where[2])) if where else (1, 1)
             raise _Bad(str(error).partition(" (at")[0], *place) from None
+        except ValueError:
+            return  # TOML, with a number that Python does not read
     else:
         import yaml
 
@@ -81,6 +86,10 @@ def _documents(text: str, language: str) -> Iterator[tuple[Any, int]]:
         try:
             for document in yaml.safe_load_all(text):
                 yield document, 1
+        except (yaml.constructor.ConstructorError, ValueError):
+            return  # YAML, with a tag of some application's own (`!reference`), or a date that is none
+        except RecursionError:
+            raise _Bad(_DEEP, 1, 1) from None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -102,4 +111,8 @@ def _json(text: str, language: str) -> Iterator[tuple[Any, int]]:
             document, at = decoder.raw_decode(text, start)
         except json.JSONDecodeError as error:
             raise _Bad(error.msg, error.lineno, error.colno) from None
+        except RecursionError:
+            raise _Bad(_DEEP, text.count("\n", 0, start) + 1, 1) from None
+        except ValueError:
+            return  # JSON, with a number that Python does not read
         yield document, text.count("\n", 0, start) + 1

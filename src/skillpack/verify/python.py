@@ -72,9 +72,19 @@ def problem(text: str) -> SyntaxError | None:
         warnings.simplefilter("ignore")
         try:
             ast.parse(plain(text))
-        except (SyntaxError, ValueError, RecursionError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             return error if isinstance(error, SyntaxError) else SyntaxError(str(error))
     return None
+
+
+def _parses(text: str) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+    return True
 
 
 def compiles(script: Script, store: Cache) -> Found | None:
@@ -89,6 +99,8 @@ def compiles(script: Script, store: Cache) -> Found | None:
 
 def plain(text: str) -> str:
     """`text` without a notebook's magic and a console's prompts; every line that stays stands where it stood."""
+    if _parses(text):
+        return text  # a line that begins with `%` goes on with the one before it
     if re.search(r"^>>> ", text, re.MULTILINE):
         kept = (line[4:] if re.match(r"(>>>|\.\.\.) ", line) else "" for line in text.split("\n"))
         text = "\n".join(kept)
@@ -138,7 +150,7 @@ def inner(program: Program) -> Iterator[Program]:
 def check(programs: Sequence[Program], store: Cache) -> list[tuple[Program, Found]]:
     """What is wrong with each program. Programs that are not Python are to be left out."""
     programs = [*programs, *(script for program in programs for script in inner(program))]
-    programs = [program._replace(text=_WITH.sub(r"\1if \3 := \2:", program.text)) for program in programs]
+    programs = [program._replace(text=_WITH.sub(_bound, program.text)) for program in programs]
     calls = [_calls(program) if program.fragment else {} for program in programs]
     # What ty knows of each function that is called is asked at the end.
     texts = [
@@ -167,6 +179,15 @@ def check(programs: Sequence[Program], store: Cache) -> list[tuple[Program, Foun
     return [
         (program, draft.found._replace(fix=draft.found.fix or _fix(draft.member))) for program, draft in kept_drafts
     ]
+
+
+def _bound(found: re.Match[str]) -> str:
+    """`with gr.X() as name:` with the name bound to the call; any other `with` as it is."""
+    try:
+        alone = isinstance(ast.parse(found[2], mode="eval").body, ast.Call)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        alone = False
+    return f"{found[1]}if {found[3]} := {found[2]}:" if alone else found[0]
 
 
 class _Draft(NamedTuple):
@@ -344,16 +365,19 @@ def _present(members: Sequence[tuple[str, ...]], environment: str, store: Cache)
         elif kept:
             present.add(member)
     if unknown:
-        done = subprocess.run(
-            [sys.executable, str(_MEMBERS)],
-            input=json.dumps(unknown).encode(),
-            env=variables(),
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-        answers = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else [False] * len(unknown)
-        for member, answer in zip(unknown, answers, strict=True):
+        with tempfile.TemporaryDirectory(prefix="skillpack-verify-") as folder:
+            done = subprocess.run(
+                [sys.executable, str(_MEMBERS)],
+                cwd=folder,
+                input=json.dumps(unknown).encode(),
+                env=variables(),
+                capture_output=True,
+                timeout=_PATIENCE,
+                check=False,
+            )
+        # Of a process that an import ended nothing is known, and nothing is kept.
+        answers = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else []
+        for member, answer in zip(unknown, answers, strict=False):
             store.put(answer, "member", environment, *member)
             if answer:
                 present.add(member)

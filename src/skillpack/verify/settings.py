@@ -39,15 +39,19 @@ def load(path: str | None) -> Settings:
     if name is None:
         return Settings()
     document = read_toml(name)
-    if name.endswith("pyproject.toml"):
-        document = document.get("tool", {}).get("skillpack", {})
-    table: dict[str, Any] = document.get("verify", {})
+    table: Any = document
+    for key in ("tool", "skillpack", "verify") if name.endswith("pyproject.toml") else ("verify",):
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise UsageFailure(f"{name}: {key} is a table")
     known = {"tools", "extra-tools", "scripts", "exclude"}
     for key, value in table.items():
         if key not in known:
             raise UsageFailure(f"{name}: verify has no setting {key!r}; there are {', '.join(sorted(known))}")
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise UsageFailure(f"{name}: verify.{key} is a list of strings")
+        if key.endswith("tools") and (wrong := [item for item in value if not item or "/" in item or "\\" in item]):
+            raise UsageFailure(f"{name}: verify.{key}: {wrong[0]!r} is no name of a program as on the PATH")
     tools = (*table.get("tools", ALLOWED), *table.get("extra-tools", ()))
     return Settings(tools, tuple(table.get("scripts", ())), tuple(table.get("exclude", ())))
 

@@ -71,7 +71,7 @@ def parse(text: str, language: str = "bash", *, inline: bool = False) -> Parsed:
     root = _parser().parse(data).root_node
 
     def offset(node: Node) -> int:
-        return len(data[: node.start_byte].decode())
+        return node.start_byte if len(data) == len(source) else len(data[: node.start_byte].decode())
 
     commands = [_words(node, offset) for node in _of_kind(root, "command")]
     errors = [offset(node) for node in _errors(root)] if root.has_error else []
@@ -104,18 +104,22 @@ def _session(text: str) -> str:
 
 
 def _of_kind(node: Node, kind: str) -> Iterator[Node]:
-    if node.type == kind:
-        yield node
-    for child in node.children:
-        yield from _of_kind(child, kind)
+    waiting = [node]  # no recursion: a stranger's text may be nested as deep as it is long
+    while waiting:
+        node = waiting.pop()
+        if node.type == kind:
+            yield node
+        waiting.extend(reversed(node.children))
 
 
 def _errors(node: Node) -> Iterator[Node]:
-    if node.type == "ERROR" or node.is_missing:
-        yield node
-    elif node.has_error:
-        for child in node.children:
-            yield from _errors(child)
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "ERROR" or node.is_missing:
+            yield node
+        elif node.has_error:
+            waiting.extend(reversed(node.children))
 
 
 def _words(command: Node, offset: Any) -> list[Word]:

@@ -42,7 +42,11 @@ _HF_EVERYWHERE = (
     Option(["-q", "--quiet"]),
     Option(["--no-truncate"]),
 )
-_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|(^|_)KEY($|_)", re.IGNORECASE)
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|COOKIE", re.IGNORECASE)
+
+
+class _Unanswered(Exception):
+    """A program could not be asked this time, which says nothing of the next: it is not kept."""
 
 
 class Tools:
@@ -75,10 +79,14 @@ class Tools:
             around = packages(Path(sys.executable))
             kept = self.cache.get(*key, around)
             if kept is None:
-                if path.endswith(".py"):
-                    command = _probe(sys.executable, "script", str(Path(path).resolve()), ["--help"])
-                else:
-                    command = _read_help(["bash", str(Path(path).resolve())])
+                self._known[key] = None
+                try:
+                    if path.endswith(".py"):
+                        command = _probe(sys.executable, "script", str(Path(path).resolve()), ["--help"])
+                    else:
+                        command = _read_help(["bash", str(Path(path).resolve())])
+                except _Unanswered:
+                    return None
                 kept = command.to_json() if command else {}
                 self.cache.put(kept, *key, around)
             self._known[key] = from_json(kept) if kept else None
@@ -93,11 +101,14 @@ class Tools:
         version = _version(program, entry)
         kept = self.cache.get("tool", name, *path, version)
         if kept is None:
-            if entry is not None:
-                arguments = [*(path or _ASK.get(name, [])), "--help"]
-                command = _probe(entry[0], "entry", entry[1], arguments, name=name)
-            else:
-                command = _read_help([program, *path])
+            try:
+                if entry is not None:
+                    arguments = [*(path or _ASK.get(name, [])), "--help"]
+                    command = _probe(entry[0], "entry", entry[1], arguments, name=name)
+                else:
+                    command = _read_help([program, *path])
+            except _Unanswered:
+                return None
             command = _completed(name, path, command)
             kept = command.to_json() if command else {}
             self.cache.put(kept, "tool", name, *path, version)
@@ -190,7 +201,7 @@ def _read_help(command: list[str]) -> Command | None:
 
 
 def _run(command: list[str], folder: str, variables: dict[str, str]) -> str:
-    """What the command prints; "" where it cannot be run or takes too long."""
+    """What the command prints. Raises _Unanswered where it cannot be run or takes too long."""
     try:
         done = subprocess.run(
             command,
@@ -202,11 +213,12 @@ def _run(command: list[str], folder: str, variables: dict[str, str]) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
+        raise _Unanswered from None
     return (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
 
 
 def environment() -> dict[str, str]:
     """This process's, without what looks like a secret, and without a reason to use the network."""
     kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    return {**kept, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "NO_COLOR": "1", "COLUMNS": "200"}
+    own = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "NO_COLOR": "1", "COLUMNS": "200"}
+    return {**kept, **own, "PYTHONDONTWRITEBYTECODE": "1"}  # no __pycache__ beside a skill's scripts
