@@ -192,6 +192,15 @@ def test_a_schedule_is_made_once_and_its_month_is_priced(desk: Desk) -> None:
         (["hello.py", "--timeout", "5m", "--schedule", "61 * * * *"], 2, "minute '61'"),
         (["hello.py", "--timeout", "5m", "--schedule", "@daily", "--nodes", "2"], 2, "no network group"),
         (["hello.py", "--timeout", "5m", "--prices", "dated", "--yes"], 3, "nothing was started"),
+        (["hello.py", "--timeout", "5m", "--prices", "dated", "--max-cost", "nan"], 1, "--max-cost is $nan"),
+        (["hello.py", "--timeout", "5m", "--volume", ".:/"], 2, "no folder to mount"),
+        (["hello.py", "--timeout", "5m", "--volume", ".:/code:rwx"], 2, "no folder to mount"),
+        (["hello.py", "--timeout", "5m", "--label", "skillpack-node=a"], 2, "another key"),
+        (["hello.py", "--timeout", "5m", "--label", "team=größe"], 2, "--label"),
+        (["hello.py", "--timeout", "5m", "--", "/model/config.yaml"], 2, "in a volume"),
+        (["hello.py", "--timeout", "5m", "--", "say " * 99], 2, "put it into a file"),
+        (["typed.py", "--timeout", "5m"], 2, "labels = {'team': 3}"),
+        (["bytes.py", "--timeout", "5m"], 2, "is not UTF-8 text"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_submitted_says_why_and_starts_nothing(
@@ -202,10 +211,19 @@ def test_what_cannot_be_submitted_says_why_and_starts_nothing(
     desk.write("needs.py", "import beside\n")
     desk.write("beside.py", "")
     desk.write("odd.py", TABLE.replace("flavor =", "flavour ="))
+    desk.write("typed.py", TABLE.replace('"ml"', "3"))
+    desk.write("bytes.py", "").write_bytes(b"\xff")
     done = desk.script("submit_job.py", *arguments)
     assert done.returncode == code, done.stderr
     assert message in done.stderr, done.stderr
     assert desk.jobs() == []
+
+
+def test_a_command_longer_than_a_file_name_and_a_script_of_any_name_have_a_card(desk: Desk) -> None:
+    assert desk.json("submit_job.py", *RUN, "--", "sh", "-c", "true && " * 99 + "true", code=4)["name"] == "python"
+    for name, known in (("größe.py", "gr--e"), ("_work.py", "work"), ("数.py", "job")):
+        desk.write(name, HELLO)
+        assert desk.json("submit_job.py", name, "--timeout", "5m", code=4)["name"] == known
 
 
 def test_without_a_token_credit_or_network_it_says_how_to_get_one(desk: Desk) -> None:

@@ -616,8 +616,12 @@ import math
 LABEL = "skillpack-job"
 MONTH_DAYS = 30  # over which a schedule's cost is told
 HEADER = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")  # the pattern of PEP 723
-HEADER_KEYS = {"image", "flavor", "python", "timeout", "name", "namespace", "network_group", "env", "secrets", "labels",
-               "volumes", "network_aliases"}  # fmt: skip
+TEXT, TEXTS, TABLE = "a string", "a list of strings", "a table of strings"
+HEADER_KEYS = {
+    **dict.fromkeys(("image", "flavor", "python", "timeout", "name", "namespace", "network_group"), TEXT),
+    **dict.fromkeys(("secrets", "volumes", "network_aliases"), TEXTS),
+    **dict.fromkeys(("env", "labels"), TABLE),
+}
 ARTIFACTS = "/data"  # where run_uv_job mounts the script and its files
 SHIPPED = (".py", ".sh", ".yaml", ".yml", ".toml")  # the client refuses an argument of such a name that is no file
 
@@ -636,7 +640,7 @@ def main(argv: list[str]) -> int:
     document["notes"] = notes_of(settings, volumes)
     (log if args.json else say)(card(settings, document, flavor, made))
     most = document["at_most_usd_30_days"] if args.schedule else document["at_most_usd"]
-    if args.max_cost is not None and most > args.max_cost:
+    if args.max_cost is not None and not most <= args.max_cost:  # NaN, too, is a ceiling that nothing is below
         raise Failure(
             f"it can cost {money(most, at_most=True)}{' in 30 days' if args.schedule else ''}, and --max-cost is "
             f"{money(args.max_cost)}",
@@ -744,16 +748,25 @@ def settings_of(args) -> dict:
                           "put it into the environment, and name it: --secret NAME", EXIT_USAGE)  # fmt: skip
     if args.script and not is_url(args.script):
         require_alone(Path(args.script), text or "", env)
-        missing = [word for word in words if Path(word).suffix in SHIPPED and not Path(word).is_file()
-                   and not is_url(word) and not word.startswith("/")]  # fmt: skip
+        missing = [word for word in words if Path(word).suffix in SHIPPED and not is_file(word) and not is_url(word)]
         if missing:
-            raise Failure(f"no file {missing[0]}, an argument", "run this where it lies", EXIT_USAGE)
+            fix = "run this where it lies; a file that is in the job alone (in a volume): by --env NAME=PATH, since "
+            fix += "the client takes no argument of such a name that is not here"
+            raise Failure(f"no file {missing[0]}, an argument", fix, EXIT_USAGE)
+        for word in words:
+            try:
+                Path(word).is_file()  # as the client asks
+            except OSError as error:
+                fix = "put it into a file and name that, or into --env NAME=VALUE"
+                raise Failure(f"the client cannot take {word[:40]!r}…: {error.strerror}", fix, EXIT_USAGE) from None
     name = args.name or labels.pop("name", None) or table.get("name") or default_name(args)
-    if not re.fullmatch(r"[A-Za-z0-9][\w-]{0,62}", name):
-        raise Failure(f"--name {name!r}", "letters, digits, '-' and '_', at most 63", EXIT_USAGE)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", name):
+        raise Failure(f"--name {name!r}", "letters of English, digits, '-' and '_', at most 63", EXIT_USAGE)
     for key, value in labels.items():
-        if not re.fullmatch(r"[\w.-]{1,100}", key) or not re.fullmatch(r"[\w.-]{0,100}", value):
+        if not re.fullmatch(r"[\w.-]{1,100}", key, re.ASCII) or not re.fullmatch(r"[\w.-]{0,100}", value, re.ASCII):
             raise Failure(f"--label {key}={value}", "letters, digits, '.', '-' and '_', at most 100", EXIT_USAGE)
+        if key in (LABEL, NODE_LABEL):
+            raise Failure(f"--label {key}={value}", "another key: by this one the scripts find their jobs", EXIT_USAGE)
     secrets = list(dict.fromkeys([*table.get("secrets", []), *args.secret]))
     if wrong := [each for each in secrets if not re.fullmatch(r"[A-Za-z_]\w*", each)]:
         shown = wrong[0].partition("=")[0]
@@ -775,6 +788,11 @@ def is_url(text: str) -> bool:
     return text.startswith(("https://", "http://"))
 
 
+def is_file(word: str) -> bool:
+    """Whether an argument, which may be a program of many lines, names a file that is here."""
+    return os.path.isfile(word)  # noqa: PTH113 - Path.is_file raises for what is too long to be a name
+
+
 def script_text(script: str) -> str:
     """The script's source; a URL is read once here, for its header and to know it again."""
     if is_url(script):
@@ -790,7 +808,10 @@ def script_text(script: str) -> str:
     if not path.is_file():
         fix = "give a Python file; a command needs --image and stands behind --"
         raise Failure(f"no file {script}", fix, EXIT_USAGE)
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise Failure(f"{script} is not UTF-8 text: {error.reason}", "save it as UTF-8", EXIT_USAGE) from None
 
 
 def header_table(text: str) -> dict:
@@ -806,10 +827,23 @@ def header_table(text: str) -> dict:
         table = tomllib.loads(re.sub(r"(?m)^# ?", "", match["content"])).get("tool", {}).get("hf-jobs", {})
     except tomllib.TOMLDecodeError as error:
         raise Failure(f"the script's header is not TOML: {error}", "correct it", EXIT_USAGE) from None
-    if unknown := sorted(set(table) - HEADER_KEYS):
+    if not isinstance(table, dict):
+        raise Failure("hf-jobs in the script's header is no table", "write [tool.hf-jobs]", EXIT_USAGE)
+    if unknown := sorted(set(table) - set(HEADER_KEYS)):
         fix = f"the keys are {', '.join(sorted(HEADER_KEYS))}"
         raise Failure(f"[tool.hf-jobs] has an unknown key {unknown[0]!r}", fix, EXIT_USAGE)
+    for key, value in table.items():
+        if kind_of(value) != HEADER_KEYS[key] and not (key == "timeout" and type(value) is int):
+            raise Failure(f"[tool.hf-jobs] has {key} = {value!r}", f"it is {HEADER_KEYS[key]}", EXIT_USAGE)
     return table
+
+
+def kind_of(value: object) -> str | None:
+    """What of HEADER_KEYS a value of TOML is."""
+    if isinstance(value, str):
+        return TEXT
+    each = value if isinstance(value, list) else value.values() if isinstance(value, dict) else [None]
+    return (TEXTS if isinstance(value, list) else TABLE) if all(isinstance(one, str) for one in each) else None
 
 
 def require_alone(script: Path, text: str, env: dict) -> None:
@@ -848,7 +882,7 @@ def default_name(args) -> str:
     source = (
         Path(args.script.partition("?")[0]).stem if args.script else args.image.rpartition("/")[2].partition(":")[0]
     )
-    return re.sub(r"[^\w-]", "-", source)[:63].strip("-") or "job"
+    return re.sub(r"[^A-Za-z0-9_-]", "-", source).strip("-_")[:63] or "job"
 
 
 def merged_volumes(own: list[str], given: list[str]) -> list[str]:
@@ -879,8 +913,8 @@ def volumes_of(api, namespace: str, specs: list[str], uv: bool) -> tuple[list, l
     made = []
     for spec in specs:
         if not spec.startswith("hf://"):
-            folder, mount = re.fullmatch(r"(.+?):(/[^:]+)(?::r[ow])?", spec).groups() if ":/" in spec else (spec, "")
-            if not mount or not Path(folder).expanduser().is_dir():
+            found = re.fullmatch(r"(.+?):(/[^:]+)(?::r[ow])?", spec)
+            if not found or not Path(found[1]).expanduser().is_dir():
                 fix = "./FOLDER:/MOUNT of a folder that is there, or hf://buckets/ORG/NAME:/MOUNT"
                 raise Failure(f"--volume {spec}: no folder to mount", fix, EXIT_USAGE)
             volumes.append(spec)
@@ -957,7 +991,7 @@ def schedule_of(expression: str, at_most: float) -> dict:
 
 def label_of(settings: dict, namespace: str) -> str:
     """What makes two submissions the same: the script, its files, and all that it is started with."""
-    files = [Path(word).read_bytes().hex() for word in settings["words"] if Path(word).is_file()]
+    files = [Path(word).read_bytes().hex() for word in settings["words"] if is_file(word)]
     folders = []
     for spec in settings["volumes"]:
         if not spec.startswith("hf://"):
@@ -1011,7 +1045,7 @@ def notes_of(settings: dict, volumes: list) -> list[str]:
                      "hf://buckets/NAMESPACE/NAME:/out, or --secret HF_TOKEN and a push)")  # fmt: skip
     if settings["text"] and not HEADER.search(settings["text"]) and not settings["packages"]:
         notes.append("the script has no PEP 723 header and no --with: it finds the standard library alone")
-    if folders := [word for word in settings["words"] if Path(word).is_dir()]:
+    if folders := [word for word in settings["words"] if os.path.isdir(word)]:  # noqa: PTH112 - as is_file
         notes.append(f"{folders[0]} is a folder here, and folders do not go along: --volume {folders[0]}:/MOUNT")
     if settings["attempts"] > 1:
         notes.append("an attempt begins from zero unless the script keeps and finds what it did")
