@@ -181,6 +181,20 @@ def test_git_does_not_see_the_cache(skill: Path, capsys: pytest.CaptureFixture[s
     assert Path("kept/.gitignore").read_text() == "*\n"
 
 
+def test_a_folder_that_was_there_is_not_hidden_from_git(skill: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "a", "--cache", "."]) == 0
+    assert Path("validate.json").exists() and not Path(".gitignore").exists()
+
+
+def test_what_cannot_be_kept_is_reported_all_the_same(skill: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (skill / "references/more.md").unlink()
+    Path("kept/validate.json").mkdir(parents=True)
+    code, report, known = validate(capsys, "--fail-on", "warning")
+    assert (code, known, "link-target" in report) == (1, 0, True)
+    assert main(["validate", "a", "--cache", "kept"]) == 0
+    assert "validate.json' cannot be written: " in capsys.readouterr().err
+
+
 def test_a_fix_is_seen(skill: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (skill / "SKILL.md").write_bytes(b"\xef\xbb\xbf" + TEXT.encode())
     assert validate(capsys)[0] == 1

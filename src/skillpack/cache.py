@@ -7,7 +7,7 @@ can write it can hide findings.
 """
 
 # pathlib takes longer to import than a validation takes to run.
-# ruff: noqa: PTH103, PTH110, PTH118, PTH120, PTH123
+# ruff: noqa: PTH103, PTH112, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Entry = dict[str, Any]
 
 
 class Cache:
-    """The judgements in the folder `folder` by these rules. Raises UsageFailure where it cannot be written."""
+    """The judgements in the folder `folder` by these rules. Raises UsageFailure where there can be no such folder."""
 
     def __init__(self, folder: str, rules: Sequence[Rule]) -> None:
         self.path = os.path.join(folder, "validate.json")
@@ -43,10 +43,10 @@ class Cache:
         self.program = _program(rules)
         self.today = int(time.time() // 86_400)
         try:
-            os.makedirs(folder, exist_ok=True)
-            ignored = os.path.join(folder, ".gitignore")
-            if not os.path.exists(ignored):
-                with open(ignored, "w", encoding="utf-8") as file:
+            if not os.path.isdir(folder):
+                os.makedirs(folder, exist_ok=True)
+                # Only in a folder of its own: `--cache .` must not hide a repository from git.
+                with open(os.path.join(folder, ".gitignore"), "w", encoding="utf-8") as file:
                     file.write("*\n")
         except OSError as error:
             raise UsageFailure(f"--cache {quoted(folder)}: {error.strerror}; name a folder to write in") from None
@@ -55,6 +55,8 @@ class Cache:
         self.asked: dict[str, Entry] = {}
         #: How many were known, once it is saved.
         self.hits = 0
+        #: Why what is new was not kept, once it is saved; "" where it was.
+        self.unsaved = ""
 
     def judge(self, trees: Iterable[Tree]) -> Judged:
         """What each skill by itself gives, from what is kept where it can be."""
@@ -76,7 +78,7 @@ class Cache:
     def save(self, others: Iterable[dict[str, Entry]]) -> None:
         """Writes what was asked for here and, in the other processes, by the `others`.
 
-        Raises UsageFailure where the file cannot be written.
+        A file that cannot be written, as in a folder that is shared for reading, costs time later and no finding.
         """
         from skillpack.kit.script import write_atomic
 
@@ -92,7 +94,7 @@ class Cache:
             try:
                 write_atomic(Path(self.path), json.dumps(document, separators=(",", ":")))
             except OSError as error:
-                raise UsageFailure(f"{quoted(self.path)} cannot be written: {error.strerror}") from None
+                self.unsaved = f"{quoted(self.path)} cannot be written: {error.strerror}"
 
     def _key(self, tree: Tree) -> str | None:
         """The hash of a skill; None for what is judged anew each time, having links or looking outside its folder."""

@@ -194,6 +194,8 @@ def validate(
     diagnostics = adjusted(check_trees(trees, rules, _with_bar, cache=kept), every, settings)
     if kept is not None:
         click.echo(f"cache: {kept.hits:,} of {len(trees):,} not judged again", err=True)
+        if kept.unsaved:
+            click.echo(f"note: {kept.unsaved}; what is new was not kept", err=True)
     if baseline is not None:
         from skillpack.baseline import compare
 
