@@ -86,6 +86,8 @@ def test_when_a_node_fails_following_ends_and_names_those_that_still_cost(desk: 
         (["manage_jobs.py", "scheduled", "delete", "0123456789abcdef01234567"], 2, "has no schedule"),
         (["manage_jobs.py", "scheduled", "delete"], 2, "name the jobs"),
         (["manage_jobs.py", "list", "--label", "team"], 2, "KEY=VALUE"),
+        (["manage_jobs.py", "list", "--limit", "-1"], 2, "counts from 0"),
+        (["manage_jobs.py", "rerun", "0123456789abcdef01234567", "--stage", "ERROR"], 2, "in whichever stage"),
     ],
 )
 def test_what_cannot_be_watched_or_managed_says_why(desk: Desk, arguments: list[str], code: int, message: str) -> None:
@@ -102,7 +104,8 @@ def test_jobs_are_listed_and_canceled_by_label_after_a_look_at_which(desk: Desk)
     desk.wait(done.id)
     listed = desk.json("manage_jobs.py", "list", "--label", "team=ml")
     assert [job["id"] for job in listed["jobs"]] == [done.id, *reversed(mine)]
-    assert listed["cost_usd"] == pytest.approx(0.0006) and listed["jobs"][0]["command"] == "true"
+    assert listed["cost_usd"] == pytest.approx(0.0005), "three minutes of $0.01 an hour, rounded once"
+    assert listed["jobs"][0]["command"] == "true"
     only = desk.json("manage_jobs.py", "list", "--stage", "completed")
     assert [job["id"] for job in only["jobs"]] == [done.id]
     preview = desk.json("manage_jobs.py", "cancel", "--label", "team=ml", code=4)
@@ -121,7 +124,7 @@ def test_a_job_is_run_again_once_with_its_secrets(desk: Desk) -> None:
     desk.wait(failed)
     assert desk.script("manage_jobs.py", "rerun", failed).returncode == 4
     assert len(desk.jobs()) == 1
-    [rerun] = desk.json("manage_jobs.py", "rerun", f"{desk.user}/{failed}", "--yes")["reruns"]
+    [rerun] = desk.json("manage_jobs.py", "rerun", f"{desk.user}/{failed}", failed, "--yes")["reruns"]
     desk.wait(rerun["id"])
     assert "length 5" in desk.log(rerun["id"])
     sleeping = desk.run("sleep", "60").id

@@ -271,8 +271,11 @@ def decisive(stages: list[str]) -> str:
 
 
 def usd_of(seconds: float, usd_per_hour: float) -> float:
-    """Dollars for `seconds` since a job was made: starting and running are billed, by minutes begun."""
-    return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
+    """Dollars for `seconds` since a job was made: starting and running are billed, by minutes begun.
+
+    To a millionth: a minute of cpu-basic costs $0.000167, and sums of it rounded to $0.0002 would be a fifth too high.
+    """
+    return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 6)
 
 
 def money(usd: float, at_most: bool = False) -> str:
@@ -343,6 +346,10 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     named = args.ids or args.label
     if args.ids and args.label:
         options.error("give ids or --label, not both")
+    if args.ids and getattr(args, "stage", []):
+        options.error("--stage chooses among the jobs of --label; an id is taken in whichever stage it is")
+    if getattr(args, "limit", 0) < 0:
+        options.error("--limit counts from 0")
     if not named and (args.command in ("cancel", "rerun") or getattr(args, "action", "list") != "list"):
         options.error("name the jobs: ids, or --label")
     return args
@@ -367,8 +374,7 @@ def chosen(api, namespace: str, args, stages: tuple[str, ...]) -> list:
 
     if args.ids:
         jobs = []
-        for text in args.ids:
-            job_id = text.rstrip("/").rpartition("/")[2]
+        for job_id in dict.fromkeys(text.rstrip("/").rpartition("/")[2] for text in args.ids):
             try:
                 with on_hub(f"looking at {job_id}", passing=(JobNotFoundError,)):
                     jobs.append(api.inspect_job(job_id=job_id, namespace=namespace))
@@ -388,12 +394,13 @@ def rows_of(api, jobs: list) -> list[dict]:
     rows = []
     for job in jobs:
         seconds = (job.durations.total_secs if job.durations else None) or 0
-        hourly = prices.get(str(getattr(job.flavor, "value", job.flavor)), 0.0)
+        hourly = prices.get(str(getattr(job.flavor, "value", job.flavor)))
         rows.append(
             {
                 "id": job.id, "name": (job.labels or {}).get("name"), "stage": stage_of(job), "flavor": job.flavor,
                 "created": job.created_at.isoformat() if job.created_at else None, "seconds": seconds,
-                "usd_per_hour": round(hourly, 4), "cost_usd": usd_of(seconds, hourly),
+                "usd_per_hour": None if hourly is None else round(hourly, 4),
+                "cost_usd": None if hourly is None else usd_of(seconds, hourly),
                 "command": " ".join([*(job.command or []), *(job.arguments or [])]), "labels": job.labels or {},
                 "secrets": sorted(job.secrets or {}), "message": job.status.message, "url": job.url,
             }
@@ -407,7 +414,7 @@ def table(rows: list[dict], columns: dict[str, str]) -> str:
     def cell(row: dict, key: str) -> str:
         value = row[key]
         if value is None:
-            return ""
+            return "?" if key.endswith("usd") else ""
         return money(value) if key.endswith("usd") else clock(value) if key == "seconds" else str(value)[:80]
 
     lines = [list(columns), *([cell(row, key) for key in columns.values()] for row in rows)]
@@ -423,7 +430,7 @@ JOB_COLUMNS = {"JOB": "id", "NAME": "name", "STAGE": "stage", "FLAVOR": "flavor"
 
 def list_jobs(api, namespace: str, args) -> int:
     rows = rows_of(api, chosen(api, namespace, args, ()))
-    cost = round(sum(row["cost_usd"] for row in rows), 4)
+    cost = round(sum(row["cost_usd"] or 0 for row in rows), 4)
     if args.json:
         emit({"namespace": namespace, "jobs": rows[: args.limit], "all": len(rows), "cost_usd": cost})
     else:

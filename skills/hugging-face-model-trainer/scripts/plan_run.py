@@ -251,8 +251,11 @@ def decisive(stages: list[str]) -> str:
 
 
 def usd_of(seconds: float, usd_per_hour: float) -> float:
-    """Dollars for `seconds` since a job was made: starting and running are billed, by minutes begun."""
-    return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
+    """Dollars for `seconds` since a job was made: starting and running are billed, by minutes begun.
+
+    To a millionth: a minute of cpu-basic costs $0.000167, and sums of it rounded to $0.0002 would be a fifth too high.
+    """
+    return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 6)
 
 
 def money(usd: float, at_most: bool = False) -> str:
@@ -1119,7 +1122,7 @@ def compare_flavors(machines: list[dict], model: dict, data: dict, method: str, 
                 "fits": True, "why": over_limits(option, args), "memory_gb": round(sum(option["parts"].values()), 1),
                 "memory_of_gb": round(machine["memory_gb"], 1), "run_seconds": round(option["run"]),
                 "checkpointing": option["settings"]["activation_checkpointing"], "cost_usd": round(option["cost"], 2),
-                "timeout_seconds": timeout, "cost_usd_at_most": cent_up(option["hourly"] * timeout / 3600),
+                "timeout_seconds": timeout, "cost_usd_at_most": cost_at_most(option, timeout),
             })  # fmt: skip
     return sorted(table, key=lambda row: (not row["fits"], row.get("cost_usd_at_most", 0)))
 
@@ -1245,7 +1248,13 @@ def choose(model: dict, data: dict, machines: list[dict], method: str, args) -> 
     }
     if machine["where"] == "hf-jobs":
         timeout = timeout_seconds(option, args)
-        estimate |= {"timeout_seconds": timeout, "cost_usd_at_most": cent_up(option["hourly"] * timeout / 3600)}
+        at_most = cost_at_most(option, timeout)
+        estimate |= {
+            "timeout_seconds": timeout,
+            "cost_usd_at_most": at_most,
+            "cost_usd": min(estimate["cost_usd"], at_most),  # with --tight, what is expected may lie behind the timeout
+            "cost_usd_range": [min(value, at_most) for value in estimate["cost_usd_range"]],
+        }
         after = round(option["start"] + option["score"] / 2) + SAVING_SECONDS
         settings["deadline_seconds"] = max(600 if not args.timeout else 60, timeout - after)
         reason = (
@@ -1290,9 +1299,9 @@ def deadline_warnings(estimate: dict, deadline: float) -> list[str]:
     return []
 
 
-def cent_up(usd: float) -> float:
-    """`usd` in cents, rounded up: what is never passed is not rounded down."""
-    return math.ceil(round(usd * 100, 6)) / 100
+def cost_at_most(option: dict, timeout: int) -> float:
+    """Dollars of a whole timeout, billed by the minute begun, and rounded up to the cent: it is never passed."""
+    return math.ceil(round(option["hourly"] / 60 * math.ceil(timeout / 60) * 100, 6)) / 100
 
 
 def training_rows(report: dict) -> int:

@@ -266,8 +266,11 @@ def decisive(stages: list[str]) -> str:
 
 
 def usd_of(seconds: float, usd_per_hour: float) -> float:
-    """Dollars for `seconds` since a job was made: starting and running are billed, by minutes begun."""
-    return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 4)
+    """Dollars for `seconds` since a job was made: starting and running are billed, by minutes begun.
+
+    To a millionth: a minute of cpu-basic costs $0.000167, and sums of it rounded to $0.0002 would be a fifth too high.
+    """
+    return round(-(-max(1, seconds) // 60) / 60 * usd_per_hour, 6)
 
 
 def money(usd: float, at_most: bool = False) -> str:
