@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -258,6 +259,17 @@ def test_what_cannot_be_cleaned_is_said_with_the_way_out(
     done = desk.script(SCRIPT, name, *arguments)
     assert done.returncode in (2, 3) and message in done.stderr
     assert not list(Path(desk.folder).glob("clean/*.parquet"))
+
+
+def test_what_json_cannot_hold_is_refused_and_parquet_holds_it(desk: Desk) -> None:
+    texts = pa.array(sentences(12))
+    for name, column in (("nan", pa.array([[1.0, float("nan")]] * 12)), ("image", pa.array([b"\x89PNG"] * 12))):
+        pq.write_table(pa.table({"text": texts, name: column}), desk.folder / f"{name}.parquet")
+        command = (SCRIPT, f"{name}.parquet", "--out", name, "--test-fraction", "0.3")
+        refused = desk.script(*command, "--format", "jsonl")
+        assert refused.returncode == 2 and name in refused.stderr and "--format parquet" in refused.stderr
+        assert not list((desk.folder / name).glob("train*"))
+        assert desk.json(*command)["rows_out"] == 12
 
 
 def test_a_folder_with_other_files_is_not_written_into(desk: Desk) -> None:

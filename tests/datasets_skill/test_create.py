@@ -210,6 +210,13 @@ def test_the_example_of_a_template_is_recognised_as_that_template(desk: Desk, te
     assert desk.json(SCRIPT, "rows.jsonl")["template"] == template
 
 
+def test_images_count_as_much_as_they_hold_so_that_a_row_group_stays_small(desk: Desk) -> None:
+    images = pa.array([bytes(2_000_000)] * 30)
+    pq.write_table(pa.table({"text": ["a"] * 30, "image": images}), desk.folder / "images.parquet")
+    assert desk.script(SCRIPT, "images.parquet", "--repo", "images").returncode == 4
+    assert pq.ParquetFile(desk.folder / "dataset-build/shard-00000.parquet").num_row_groups == 3
+
+
 def test_a_schema_of_ones_own_and_a_folder_of_documents(desk: Desk) -> None:
     schema = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 3}}}
     (desk.folder / "s.json").write_text(json.dumps(schema))

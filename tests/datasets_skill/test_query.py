@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -61,6 +63,20 @@ def test_figures_describe_count_and_a_histogram_with_edges(desk: Desk) -> None:
     assert text.returncode == 2 and "length(topic)" in text.stderr
     described = {row["column_name"]: row for row in desk.json(SCRIPT, "describe", "rows.jsonl")["rows"]}
     assert described["n"]["max"] == "9" and described["topic"]["count"] == 11
+
+
+def test_a_column_with_infinite_values_is_described_by_the_others(desk: Desk) -> None:
+    pq.write_table(
+        pa.table({"x": [1.0, 3.0, math.inf, math.nan], "a b": ["p", "q", "r", "s"]}), desk.folder / "x.parquet"
+    )
+    done = desk.script(SCRIPT, "describe", "x.parquet", "--json")
+    described = {row["column_name"]: row for row in json.loads(done.stdout)["rows"]}
+    assert (described["x"]["max"], float(described["x"]["avg"]), described["x"]["null_percentage"]) == (
+        "3.0",
+        2.0,
+        "50.00",
+    )
+    assert "x: 2 values that are no finite numbers" in done.stderr and described["a b"]["count"] == 4
 
 
 def test_a_sample_is_the_same_for_a_seed_and_answers_have_a_limit(desk: Desk) -> None:

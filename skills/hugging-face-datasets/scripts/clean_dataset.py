@@ -604,10 +604,10 @@ ASIDE = ("label", "margin", "tools", "image", "images")  # read by TRL beside th
 
 
 def open_rows(source: dict, streaming: bool):
-    """The rows of a dataset report's `source` {id, config, split, revision}, as `datasets` gives them.
+    """The rows of a dataset report's `source` {id, config, split, revision, sha256}, as `datasets` gives them.
 
     `id` is a Hub id, the path of a jsonl, json, csv or parquet file, or a folder of such files. Raises Failure
-    for what a user can mend.
+    for what a user can mend, and for a file that is not the one that was inspected.
     """
     import datasets
 
@@ -615,6 +615,12 @@ def open_rows(source: dict, streaming: bool):
     if path.suffix in FILE_FORMATS:
         if not path.is_file():
             raise Failure(f"no file {path}", "give the path of a file, or a Hub id like org/name", EXIT_USAGE)
+        if source.get("sha256") not in (None, sha256_of_file(path)):
+            raise Failure(
+                f"{path} has changed since it was inspected: its split and its plan are of other rows",
+                "bring the file back to go on with a run; for the new rows, inspect and plan again, with another --out",
+                EXIT_USAGE,
+            )
         kind = FILE_FORMATS[path.suffix]
         return datasets.load_dataset(kind, data_files=str(path), split="train", streaming=streaming)
     return datasets.load_dataset(
@@ -624,6 +630,14 @@ def open_rows(source: dict, streaming: bool):
         revision=source.get("revision"),
         streaming=streaming,
     )
+
+
+def sha256_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _chat(messages: list) -> list:
@@ -864,6 +878,7 @@ NEAR, JOINED = 0.8, 0.7  # likeness that counts as a leak; a split joins from le
 SMALL = 2_000  # rows under which a split is by share: of 100 rows, hashes below 0.1 are 3 as soon as 17
 OFF = 0.2  # the part of the share by which a split may miss it
 ALIKE, LOOKED_AT = 0.6, 500  # share of words that makes rows siblings; held-out rows that are compared
+AS_PARQUET = "--format parquet, and names that end in .parquet"
 SHORTEST_ITEM = 6  # words of an evaluation item that can be told from chance
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f\uac00-\ud7af]")
 
@@ -907,6 +922,12 @@ def _holds_text(kind) -> bool:
     if isinstance(kind, tuple):
         return any(map(_holds_text, [kind[1]] if kind[0] == "list" else kind[1].values()))
     return kind in ("string", "json")
+
+
+def _holds_bytes(kind) -> bool:
+    if isinstance(kind, tuple):
+        return any(map(_holds_bytes, [kind[1]] if kind[0] == "list" else kind[1].values()))
+    return "binary" in kind
 
 
 def strings(value) -> list:
@@ -1342,7 +1363,11 @@ class Output:
             decoders = {field.name: _decoder(field.type) for field in self.schema}
             for row in table.to_pylist():
                 row = {k: decoders[k](v) if decoders[k] else v for k, v in row.items() if v is not None}
-                self.file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+                try:
+                    self.file.write(json.dumps(row, ensure_ascii=False, default=str, allow_nan=False) + "\n")
+                except ValueError:
+                    self.part.unlink()
+                    raise Failure(f"{self.path}: JSON holds no NaN and no infinity", AS_PARQUET, EXIT_USAGE) from None
             return
         self.pending.append(table)
         if sum(map(len, self.pending)) >= 10 * BATCH_ROWS:
@@ -1548,6 +1573,9 @@ def main(argv: list[str]) -> int:
     files = find_files(args.source, args.config, args.split, args.revision)
     refuse_other_files(args)
     schema = source_schema(files, args.max_row_bytes)
+    binary = [field.name for field in schema if _holds_bytes(kind_of_type(field.type))]
+    if binary and any(output_path(args, split).suffix == ".jsonl" for split in OUTPUTS):
+        raise Failure(f"JSON holds no bytes, as in {', '.join(binary)}", AS_PARQUET, EXIT_USAGE)
     for folder in {args.out, *(output_path(args, split).parent for split in OUTPUTS)}:
         folder.mkdir(parents=True, exist_ok=True)
     report = {"schema": "skillpack/clean-report/1", "complete": False, "settings": settings_of(args)}

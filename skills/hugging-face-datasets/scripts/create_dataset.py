@@ -865,8 +865,8 @@ class Column:
 
 
 def size_of(value) -> int:
-    """Characters of text in a value, however nested."""
-    if isinstance(value, str):
+    """Characters of text, and bytes, in a value, however nested."""
+    if isinstance(value, (str, bytes)):
         return len(value)
     if isinstance(value, dict):
         return sum(map(size_of, value.values()))

@@ -858,7 +858,16 @@ def schema(args, base: Database) -> int:
 
 
 def describe(args, base: Database) -> int:
-    names, rows = base.table("SUMMARIZE data")
+    columns = [row[0] for row in base.table("DESCRIBE data")[1] if row[1] in ("DOUBLE", "FLOAT")]
+    endless = [f"count(*) FILTER (NOT isfinite({quoted(name)}))" for name in columns]
+    counts = base.one(f"SELECT {', '.join(endless)} FROM data") if columns else ()
+    wrong = {name: number for name, number in zip(columns, counts, strict=True) if number}
+    finite = ", ".join(
+        f"CASE WHEN isfinite({quoted(name)}) THEN {quoted(name)} END AS {quoted(name)}" for name in wrong
+    )
+    for name, number in wrong.items():  # DuckDB refuses the standard deviation of such a column
+        log(f"warning: {name}: {number} values that are no finite numbers count as missing")
+    names, rows = base.table(f"SUMMARIZE SELECT * REPLACE ({finite}) FROM data" if wrong else "SUMMARIZE data")
     return show(args, names, rows)
 
 
