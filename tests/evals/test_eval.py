@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -81,6 +82,16 @@ def test_a_task_is_done_with_the_skill_and_without_and_compared(example: Path, s
     assert again.returncode == 0 and "2 made already" in again.stderr and "[1/" not in again.stderr
     assert json.loads(again.stdout)[0]["runs"] == summary["runs"]
 
+    other = evaluate(example, "--agent", "echo hello", "--out", out, "--yes")
+    assert (
+        other.returncode == 2 and "was made by another agent" in other.stderr and "give another --out" in other.stderr
+    )
+    (example / "SKILL.md").write_text((example / "SKILL.md").read_text("utf-8") + "More.\n", encoding="utf-8")
+    changed = evaluate(example, *agent, "--yes")
+    assert changed.returncode == 2 and "with_skill/run-1 was made by another agent, or of the skill" in changed.stderr
+    assert evaluate(example, *agent, "--yes", "--arm", "without").returncode == 0, "that arm has no skill"
+    assert load(out / "example/benchmark.json")["metadata"]["agent"] == Path(sys.executable).name
+
 
 def test_an_agent_that_takes_too_long_is_ended_with_its_children_and_graded(
     example: Path, stand_in: Path, tmp_path: Path
@@ -113,6 +124,50 @@ def test_what_an_agent_did_is_kept_when_the_grader_fails(example: Path, stand_in
     assert done.returncode == 1 and "do not both have" in done.stderr
     run = out / "example/eval-append/with_skill/run-1"
     assert sorted(path.name for path in run.iterdir()) == ["outputs", "report.md", "timing.json", "transcript.txt"]
+
+
+MESSY = """
+import os, socket, sys
+from pathlib import Path
+os.mkfifo("pipe")
+socket.socket(socket.AF_UNIX).bind("agent.sock")
+Path("link").symlink_to("nowhere")
+print('{"type": "assistant", "message": "I am no preset"}')
+"""
+
+
+def test_an_agent_that_leaves_pipes_and_sockets_is_graded(example: Path, tmp_path: Path) -> None:
+    messy, out = tmp_path / "messy.py", tmp_path / "out"
+    messy.write_text(MESSY)
+    done = evaluate(example, "--agent", f"{sys.executable} {messy}", "--out", out, "--yes", "--arm", "with")
+    assert done.returncode == 0, done.stderr
+    run = out / "example/eval-append/with_skill/run-1"
+    assert {path.name for path in (run / "outputs").iterdir()} >= {"link", "week47.jsonl"}
+    assert not (run / "outputs/pipe").exists() and load(run / "grading.json")["summary"]["total"] == 2
+
+
+def test_an_agent_that_ends_the_hub_is_kept_and_the_next_run_is_made(example: Path, tmp_path: Path) -> None:
+    ending, out = tmp_path / "ending.py", tmp_path / "out"
+    look = "import json, os, signal, urllib.request\nfrom pathlib import Path\n"
+    kill = (
+        "own = Path(os.environ['HF_HOME']).parent / 'hub'\n"
+        "for entry in Path('/proc').iterdir():\n"
+        "    if entry.name.isdigit() and str(own).encode() in (entry / 'cmdline').read_bytes():\n"
+        "        os.kill(int(entry.name), signal.SIGKILL)\n"
+        "print('no more Hub')\n"
+    )
+    ending.write_text(look + kill)
+    done = evaluate(example, "--agent", f"{sys.executable} {ending}", "--out", out, "--yes")
+    assert done.returncode == 1 and done.stderr.count("not made: ") == 2, done.stderr
+    run = out / "example/eval-append/with_skill/run-1"
+    assert (run / "report.md").read_text() == "no more Hub\n" and not (run / "grading.json").exists()
+
+
+def test_two_skills_of_one_name_are_refused(example: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "other/example"
+    shutil.copytree(example, copy)
+    done = evaluate(example, copy, "--agent", "echo", "--out", tmp_path / "out")
+    assert done.returncode == 2 and "the same name" in done.stderr
 
 
 def test_a_limit_of_cost_starts_no_further_run(example: Path, stand_in: Path, tmp_path: Path) -> None:
@@ -183,6 +238,21 @@ def test_plain_output_is_the_answer_and_what_is_not_counted_is_not_zero() -> Non
     assert said.report.startswith("All done.") and said.tokens is said.usd is said.calls is None
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "assistant", "message": "text"},
+        {"type": "assistant", "message": {"content": "text"}},
+        {"type": "item.completed", "item": "text"},
+        {"type": "result", "stats": None},
+        {"type": "result", "result": None, "usage": "none"},
+        {"type": "turn.completed", "usage": {"input_tokens": None}},
+    ],
+)
+def test_events_of_another_agent_under_the_same_names_are_no_crash(event: dict[str, Any]) -> None:
+    assert read_output(json.dumps(event)).tokens in (None, 0)
+
+
 def test_presets_take_the_prompt_as_one_argument() -> None:
     for name in PRESETS:
         agent = read_agent(name)
@@ -193,6 +263,8 @@ def test_secrets_go_by_name_and_by_form_and_other_words_stay() -> None:
     environment = {"MY_TOKEN": "abcdefgh12", "HOME": "/home/user", "SHORT_KEY": "abc"}
     text = "abcdefgh12 /home/user abc hf_AbCdEfGhIjKl ghp_0123456789ab"
     assert redact(text, environment) == "*** /home/user abc hf_*** ghp_***"
+    for token in ("github_pat_" + "a1" * 20, "AKIA" + "A" * 16, "glpat-" + "a1" * 12):
+        assert token not in redact(f"it is {token}.", {})
 
 
 def run_row(task: str, arm: str, passed: int, number: int = 1, **result: Any) -> dict[str, Any]:

@@ -88,6 +88,11 @@ def test_wrong_input_says_what_to_do(skills: Path, tmp_path: Path) -> None:
     assert missing.exception is not None and "--write" in str(missing.exception)
     (skills / "bake/evals/eval_queries.json").write_text('{"not": "a list"}')
     assert "eval_queries.json" in str(run(skills).exception)
+    for row in ({"query": 3, "should_trigger": True}, {"query": "x", "should_trigger": "false"}):
+        (skills / "bake/evals/eval_queries.json").write_text(json.dumps([row]))
+        assert "query is a string" in str(run(skills).exception)
+    (skills / "bake/evals/eval_queries.json").write_text("[]")
+    assert "--write" in str(run(skills, "--write", skills / "bake/SKILL.md/x.json").exception)
     (tmp_path / "empty").mkdir()
     assert run(tmp_path / "empty").exception is not None
 

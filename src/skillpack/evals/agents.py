@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from skillpack.diagnostics import redacted
 from skillpack.errors import UsageFailure
 from skillpack.kit.script import SECRET
 
@@ -86,25 +87,37 @@ def _events(text: str) -> Iterator[dict[str, Any]]:
                 continue
 
 
+def _table(value: Any) -> dict[str, Any]:
+    """`value`, or an empty table: an agent that is no preset may print events of its own under the same names."""
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
 def read_output(text: str) -> Said:
     """The answer and the counts in an agent's standard output: events of a preset as JSON lines, or plain text."""
     said, calls, seen = Said(""), 0, False
     for event in _events(text):
-        kind, item = event.get("type"), event.get("item") or {}
+        kind, item = event.get("type"), _table(event.get("item"))
         if kind == "assistant":  # Claude Code
-            content = (event.get("message") or {}).get("content") or []
-            calls += sum(part.get("type") == "tool_use" for part in content if isinstance(part, dict))
+            content = _table(event.get("message")).get("content")
+            parts = content if isinstance(content, list) else []
+            calls += sum(_table(part).get("type") == "tool_use" for part in parts)
         elif kind == "result" and "stats" in event:  # Gemini CLI
-            said = replace(said, tokens=event["stats"].get("total_tokens"))
+            said = replace(said, tokens=_table(event["stats"]).get("total_tokens"))
         elif kind == "result":  # Claude Code
-            usage = event.get("usage") or {}
-            tokens = sum(value for key, value in usage.items() if key.endswith("_tokens") and isinstance(value, int))
-            said = Said(str(event.get("result") or ""), tokens, event.get("total_cost_usd"))
+            counted = [value for key, value in _table(event.get("usage")).items() if key.endswith("_tokens")]
+            tokens = sum(map(_number, counted)) if counted else None
+            usd = event.get("total_cost_usd")
+            usd = float(usd) if isinstance(usd, int | float) else None
+            said = Said(str(event.get("result") or ""), tokens, usd)
         elif kind == "item.completed" and item.get("type") == "agent_message":  # Codex
-            said = replace(said, report=item.get("text") or "")
+            said = replace(said, report=str(item.get("text") or ""))
         elif kind == "turn.completed":  # Codex, whose input counts what was cached
-            usage = event.get("usage") or {}
-            used = usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
+            usage = _table(event.get("usage"))
+            used = _number(usage.get("input_tokens")) + _number(usage.get("output_tokens"))
             said = replace(said, tokens=(said.tokens or 0) + used)
         elif kind == "message" and event.get("role") == "assistant":  # Gemini CLI, in pieces
             said = replace(said, report=said.report + str(event.get("content") or ""))
@@ -123,7 +136,7 @@ def redact(text: str, environment: Mapping[str, str]) -> str:
     secrets = {value for name, value in environment.items() if SECRET_NAME.search(name.upper()) and len(value) > 7}
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
-    return SECRET.sub(lambda match: match[1] + "***", text)
+    return redacted(SECRET.sub(lambda match: match[1] + "***", text))
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,10 @@ def evaluate(
     if not agent and not harbor:
         raise UsageFailure("say who does the tasks, --agent claude, or --harbor FOLDER to write them for Harbor")
     suites = {skill.resolve().name: read_suite(skill, only) for skill in skills}
+    if len(suites) < len({skill.resolve() for skill in skills}):
+        raise UsageFailure(
+            "two of the skills have the same name, and their runs would lie in one folder: one at a time"
+        )
     if harbor:
         from skillpack.evals.harbor import write_task
 
@@ -85,6 +89,11 @@ def evaluate(
         for each in arms
     ]
     todo = [trial for trial in trials if not trial.is_done]
+    if other := [trial for trial in trials if trial.is_done and not trial.is_of(chosen)]:
+        raise UsageFailure(
+            f"{other[0].folder} was made by another agent, or of the skill or task before it changed"
+            f" ({len(other)} such runs): give another --out, or delete them"
+        )
     made = len(trials) - len(todo)
     click.echo(f"{len(trials)} runs of {chosen.name}, {made} made already, at most {timeout:g} minutes each", err=True)
     if todo and not yes:
@@ -107,6 +116,7 @@ def _run(todo: list[Any], agent: Any, timeout: float, max_minutes: float | None,
     """Makes the runs, one after another; what could not be made, and why."""
     from skillpack.errors import Failure
     from skillpack.evals.trial import run_trial
+    from skillpack.hub.server import HubNotStarted
 
     began, spent, problems = time.monotonic(), 0.0, []
     for number, trial in enumerate(todo, 1):
@@ -121,7 +131,7 @@ def _run(todo: list[Any], agent: Any, timeout: float, max_minutes: float | None,
             run_trial(trial, agent, timeout)
         except UsageFailure:
             raise
-        except Failure as failure:
+        except (Failure, OSError, HubNotStarted) as failure:
             problems.append(f"{trial.title}: {failure}")
             click.echo(f"  not made: {failure}", err=True)
             continue

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from skillpack.errors import Failure, UsageFailure
+from skillpack.evals.agents import redact
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class EvalTask:
         command = [sys.executable, str(program), action, self.id, "--folder", str(folder), *arguments]
         done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
         if done.returncode not in ((0, 1) if action == "grade" else (0,)):
-            raise Failure(f"{program} {action} {self.id} ended with {done.returncode}:\n{done.stderr.strip()[-2000:]}")
+            said = redact(done.stderr, environment).strip()[-2000:]
+            raise Failure(f"{program} {action} {self.id} ended with {done.returncode}:\n{said}")
         return done
 
 

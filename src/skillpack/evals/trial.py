@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -43,6 +44,24 @@ class Trial:
     @property
     def title(self) -> str:
         return f"{self.task.skill_name} {self.task.id} {self.arm} {self.number}"
+
+    def inputs(self, agent: Agent) -> str:
+        """A digest of what the run is of: the agent's command, the task, and the skill where the agent has it."""
+        task = self.task
+        digest = hashlib.sha256(json.dumps([agent.words, task.prompt, task.expectations]).encode())
+        for folder, folders, names in os.walk(task.skill) if self.arm == WITH else ():
+            hidden = HIDDEN(folder, [*folders, *names])
+            folders[:] = sorted({*folders} - hidden)
+            for name in sorted({*names} - hidden):
+                path = Path(folder, name)
+                digest.update(f"{path.relative_to(task.skill)}\0".encode(errors="surrogateescape"))
+                digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def is_of(self, agent: Agent) -> bool:
+        """Whether the run that is there was made by this agent, of the task and skill as they are now."""
+        timing = json.loads((self.folder / "timing.json").read_text(encoding="utf-8"))
+        return bool(timing.get("inputs") == self.inputs(agent))
 
     def result(self) -> dict[str, Any]:
         """What benchmark.json says of it: a row of `runs`."""
@@ -109,23 +128,45 @@ def run_trial(trial: Trial, agent: Agent, timeout: float) -> None:
                 shutil.copytree(trial.task.skill, home / trial.task.skill_name, ignore=HIDDEN)
             ending = run_agent(agent, trial.task.prompt, work, environment, timeout)
             said = read_output(redact(ending.output, environment))
-            jobs = _settled(hub, before, timeout - ending.seconds)
+            try:
+                jobs = _settled(hub, before, timeout - ending.seconds)
+            except OSError:  # the agent ended the Hub: what it did is kept, and grading says that it cannot be graded
+                jobs = []
             if trial.arm == WITH:
                 shutil.rmtree(home / trial.task.skill_name, ignore_errors=True)
             transcript = redact(_transcript(agent, trial.task.prompt, ending), environment)
             shutil.rmtree(trial.folder, ignore_errors=True)  # of a run that was cut
-            shutil.copytree(work, trial.folder / "outputs", symlinks=True)
+            unkept = _kept(work, trial.folder / "outputs")
             for name, text in (("report.md", said.report), ("transcript.txt", transcript)):
                 write_atomic(trial.folder / name, text)
                 write_atomic(work.with_name(f"work.{name}"), text)  # where the grader looks
-            write_atomic(trial.folder / "timing.json", _json(_timing(trial, said, ending, jobs)))
+            timing = {"inputs": trial.inputs(agent), **_timing(trial, said, ending, jobs)}
+            write_atomic(trial.folder / "timing.json", _json(timing))
             graded = json.loads(trial.task.run("grade", work, environment, "--json").stdout)
         results = json.loads(redact(json.dumps(graded["assertion_results"]), environment))
         notes = [f"the agent was ended after {timeout:.0f} s"] if ending.timed_out else []
         notes += [f"the agent ended with {ending.code}"] if ending.code and not ending.timed_out else []
+        notes += [f"{unkept} files of its folder could not be kept in outputs/"] if unkept else []
         # one list under two names: agentskills.io reads the first, skill-creator the second
         grading = {"assertion_results": results, "expectations": results, "summary": graded["summary"], "notes": notes}
         write_atomic(trial.folder / "grading.json", _json(grading))  # last: it says that the rest is there
+
+
+def _kept(work: Path, outputs: Path) -> int:
+    """Copies what the agent left, but sockets and pipes; how many files could not be read."""
+
+    def special(folder: str, names: list[str]) -> set[str]:
+        paths = {name: Path(folder, name) for name in names}
+        return {name for name, path in paths.items() if not (path.is_symlink() or path.is_file() or path.is_dir())}
+
+    outputs.mkdir(parents=True)
+    try:
+        shutil.copytree(work, outputs, symlinks=True, ignore=special, dirs_exist_ok=True)
+    except shutil.Error as error:
+        return len(error.args[0])
+    except FileNotFoundError:  # it removed its own folder
+        return 0
+    return 0
 
 
 def _json(document: dict[str, Any]) -> str:

@@ -58,7 +58,7 @@ class Router:
 
     def __init__(self, descriptions: Mapping[str, str]) -> None:
         self.counts = {name: Counter(words(f"{name} {text}")) for name, text in descriptions.items()}
-        self.mean = sum(count.total() for count in self.counts.values()) / len(self.counts)
+        self.mean = sum(count.total() for count in self.counts.values()) / len(self.counts) or 1.0
         seen = Counter(word for count in self.counts.values() for word in count)
         size = len(self.counts)
         self.idf = {word: math.log(1 + (size - n + 0.5) / (n + 0.5)) for word, n in seen.items()}
@@ -113,7 +113,10 @@ def read_queries(roots: tuple[Path, ...]) -> tuple[dict[str, str], list[tuple[st
         if path.is_file():
             try:
                 found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-                queries += [(name, each["query"], bool(each["should_trigger"])) for each in found]
+                for each in found:
+                    if not (isinstance(each["query"], str) and isinstance(each["should_trigger"], bool)):
+                        raise TypeError("query is a string, and should_trigger true or false")
+                    queries.append((name, each["query"], each["should_trigger"]))
             except (ValueError, KeyError, TypeError) as error:
                 raise UsageFailure(f"{path}: {error!r}; `skillpack validate` says what it wants") from None
     if not queries:
@@ -204,7 +207,10 @@ def triggers(roots: tuple[Path, ...], check: Path | None, write: Path | None, as
         from skillpack.kit.script import write_atomic
 
         right = [{"skill": each.skill, "query": each.query} for each in routed if each.is_right]
-        write_atomic(write, json.dumps({"right": right}, indent=1, ensure_ascii=False) + "\n")
+        try:
+            write_atomic(write, json.dumps({"right": right}, indent=1, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise UsageFailure(f"--write {write}: {error.strerror}") from None
     stopped = lost(routed, check) if check else []
     for each in stopped:
         click.echo(f"used to route right: {each.skill}: {each.query!r} goes to {each.route}", err=True)
