@@ -107,6 +107,7 @@ def bad_inputs() -> dict[str, tuple[str, bytes, int, str]]:
         "too many fields": ("r.csv", b"text,label\nx,y\nx,y,z\n", 1, "r.csv:3: 3 fields, and the header has 2"),
         "an open quote": ("r.csv", b'text,label\nx,y\n"x,y\n', 1, "not CSV"),
         "equal names": ("r.csv", b"a,a\n1,2\n", 2, "equal names"),
+        "semicolons": ("r.csv", "\ufefftext;label\nx;y\n".encode(), 2, "'text;label' is one name: ';' stands between"),
         "half a Parquet file": ("r.parquet", buffer.getvalue().to_pybytes()[:-20], 3, "not Parquet, or cut short"),
         "a picture": ("r.png", b"\x89PNG", 2, "no files of rows"),
     }  # fmt: skip

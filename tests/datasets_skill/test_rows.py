@@ -96,3 +96,8 @@ def test_codes_stay_text_and_numbers_become_numbers(tmp_path: Path) -> None:
     (_, first, _), (_, second, _) = read_rows(str(tmp_path / "r.csv"))
     assert first == {"code": "007", "n": 1, "x": 1.5, "ok": True, "e": "1e5"}
     assert second == {"code": "42", "n": -2, "x": 3.0, "ok": False, "e": None}
+
+
+def test_one_column_of_text_with_semicolons_is_one_column(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("text\none; two\n")
+    assert [row for _, row, _ in read_rows(str(tmp_path / "r.csv"))] == [{"text": "one; two"}]

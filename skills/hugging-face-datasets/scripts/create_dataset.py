@@ -357,6 +357,10 @@ def _csv_rows(path: str, file: BinaryIO, delimiter: str, max_bytes: int) -> Iter
             raise Failure(f"{path}:1: {error}", "save it as UTF-8 with a header line", EXIT_USAGE) from None
         if "" in header or len(set(header)) != len(header):
             raise Failure(f"{path}:1: the header has empty or equal names: {header}", "name each column", EXIT_USAGE)
+        if len(header) == 1 and (other := next((sign for sign in ";\t|" if sign in header[0]), "")):
+            problem = f"{path}:1: {header[0]!r} is one name: {other!r} stands between the columns, not {delimiter!r}"
+            fix = f"save it with {delimiter!r}, or as .parquet (DuckDB, and so query_dataset.py export, reads it)"
+            raise Failure(problem, fix, EXIT_USAGE)
         read = read or [_CsvColumn() for _ in header]
         while True:
             line = reader.line_num + 1
@@ -613,7 +617,7 @@ class Refused(Failure):
 def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turns what the Hub's client raises while `doing` into a Failure with the way out; `passing` goes through."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
+    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # type: ignore[attr-defined]
 
     try:
         yield
@@ -630,6 +634,10 @@ def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[No
         raise (Refused if 400 <= status < 500 else Failure)(f"{doing}: {status} {said}", fix) from None
     except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
         said = (str(error).splitlines() or [""])[0][:300]
+        if getattr(error, "filename", None) or "No space left on device" in str(error):
+            raise  # a file or the disk of this machine: `run` says so
+        if isinstance(error, FileNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+            raise Failure(f"{doing}: {said}", HUB_FIXES[404]) from None  # how `datasets` says that there is none
         raise Failure(
             f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {said})",
             "check the network and HF_ENDPOINT, then run the same command again: what arrived is not sent twice",

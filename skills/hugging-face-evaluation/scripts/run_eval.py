@@ -623,6 +623,10 @@ def _csv_rows(path: str, file: BinaryIO, delimiter: str, max_bytes: int) -> Iter
             raise Failure(f"{path}:1: {error}", "save it as UTF-8 with a header line", EXIT_USAGE) from None
         if "" in header or len(set(header)) != len(header):
             raise Failure(f"{path}:1: the header has empty or equal names: {header}", "name each column", EXIT_USAGE)
+        if len(header) == 1 and (other := next((sign for sign in ";\t|" if sign in header[0]), "")):
+            problem = f"{path}:1: {header[0]!r} is one name: {other!r} stands between the columns, not {delimiter!r}"
+            fix = f"save it with {delimiter!r}, or as .parquet (DuckDB, and so query_dataset.py export, reads it)"
+            raise Failure(problem, fix, EXIT_USAGE)
         read = read or [_CsvColumn() for _ in header]
         while True:
             line = reader.line_num + 1

@@ -202,7 +202,7 @@ class Refused(Failure):
 def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turns what the Hub's client raises while `doing` into a Failure with the way out; `passing` goes through."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
+    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # type: ignore[attr-defined]
 
     try:
         yield
@@ -219,6 +219,10 @@ def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[No
         raise (Refused if 400 <= status < 500 else Failure)(f"{doing}: {status} {said}", fix) from None
     except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
         said = (str(error).splitlines() or [""])[0][:300]
+        if getattr(error, "filename", None) or "No space left on device" in str(error):
+            raise  # a file or the disk of this machine: `run` says so
+        if isinstance(error, FileNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+            raise Failure(f"{doing}: {said}", HUB_FIXES[404]) from None  # how `datasets` says that there is none
         raise Failure(
             f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {said})",
             "check the network and HF_ENDPOINT, then run the same command again: what arrived is not sent twice",
@@ -859,6 +863,10 @@ def _csv_rows(path: str, file: BinaryIO, delimiter: str, max_bytes: int) -> Iter
             raise Failure(f"{path}:1: {error}", "save it as UTF-8 with a header line", EXIT_USAGE) from None
         if "" in header or len(set(header)) != len(header):
             raise Failure(f"{path}:1: the header has empty or equal names: {header}", "name each column", EXIT_USAGE)
+        if len(header) == 1 and (other := next((sign for sign in ";\t|" if sign in header[0]), "")):
+            problem = f"{path}:1: {header[0]!r} is one name: {other!r} stands between the columns, not {delimiter!r}"
+            fix = f"save it with {delimiter!r}, or as .parquet (DuckDB, and so query_dataset.py export, reads it)"
+            raise Failure(problem, fix, EXIT_USAGE)
         read = read or [_CsvColumn() for _ in header]
         while True:
             line = reader.line_num + 1
@@ -1178,6 +1186,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     args = options.parse_args(argv)
     if args.command in ("try", "run") and bool(args.function) == bool(args.model):
         options.error("give --function FILE.py:NAME, or --model")
+    if args.command == "try" and args.rows < 1:
+        options.error("--rows counts from 1")
     if args.command == "run" and min(args.shards, args.jobs, args.part_rows, args.rounds) < 1:
         options.error("--shards, --jobs, --part-rows and --rounds count from 1")
     return args
@@ -1210,6 +1220,10 @@ def function_of(args) -> tuple[Path, str, dict]:
     return path, name, env
 
 
+def default_name(path: Path) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", path.stem).strip("-_")[:60] or "map"
+
+
 def load_function(path: Path, name: str):
     import importlib.util
 
@@ -1222,14 +1236,25 @@ def load_function(path: Path, name: str):
 
 def results_of(function, rows: list[dict], first: int) -> list[dict]:
     """The rows that the function makes of `rows`. Raises Failure when it does not give one thing for each."""
-    given = function([dict(row) for row in rows])
+    which = f"rows {first} to {first + len(rows) - 1}"
+    try:
+        given = function([dict(row) for row in rows])
+    except Exception as error:  # noqa: BLE001  (it is the user's, and may raise anything)
+        log(traceback.format_exc())
+        fix = "catch what a bad row may raise, and return a column that says so"
+        raise Failure(f"{which}: the function raised {type(error).__name__}: {error}", fix) from None
     if not isinstance(given, list) or len(given) != len(rows):
         size = len(given) if hasattr(given, "__len__") else type(given).__name__
         fix = "return a list as long as what it gets: new columns, None, or a list of new columns for each"
-        raise Failure(f"rows {first} to {first + len(rows) - 1}: the function gave {size}", fix, EXIT_USAGE)
+        raise Failure(f"{which}: the function gave {size}", fix, EXIT_USAGE)
     made = []
     for row, result in zip(rows, given, strict=True):
-        made += [{**row, **each} for each in (result if isinstance(result, list) else [result]) if each is not None]
+        for each in result if isinstance(result, list) else [result]:
+            if not isinstance(each, dict | None):
+                fix = "give a dict of new columns, None, or a list of such for each row"
+                raise Failure(f"{which}: the function gave a {type(each).__name__} for a row", fix, EXIT_USAGE)
+            if each is not None:
+                made.append({**row, **each})
     return made
 
 
@@ -1238,9 +1263,12 @@ def try_here(args) -> int:
     os.environ.update(env)
     from datasets import load_dataset
 
-    with on_hub(f"reading {args.data}"):
-        stream = load_dataset(args.data, args.config, split=args.split, revision=args.revision, streaming=True)
-        rows = list(stream.take(args.rows))
+    try:
+        with on_hub(f"reading {args.data}"):
+            stream = load_dataset(args.data, args.config, split=args.split, revision=args.revision, streaming=True)
+            rows = list(stream.take(args.rows))
+    except ValueError as error:
+        raise Failure(f"reading {args.data}: {error}", "check --config and --split", EXIT_USAGE) from None
     made = results_of(load_function(path, name), rows, 0)
     text = json.dumps({"rows_in": len(rows), "rows": made}, indent=2, ensure_ascii=False, default=plain)
     say(text)
@@ -1322,11 +1350,11 @@ def run_jobs(args) -> int:
         raise Failure(f"there is no flavor {args.flavor!r}", f"one of: {known}", EXIT_USAGE)
     secrets = secret_values(list(dict.fromkeys([*args.secret, *(["HF_TOKEN"] if private else [])])), api.token)
     spec = {
-        "schema": "skillpack/map/1", "name": args.name or re.sub(r"[^\w-]", "-", path.stem)[:60], "source": source,
+        "schema": "skillpack/map/1", "name": args.name or default_name(path), "source": source,
         "function": name, "shards": args.shards, "part_rows": args.part_rows, "env": env,
     }  # fmt: skip
-    if not re.fullmatch(r"[\w-]{1,60}", spec["name"]):
-        raise Failure(f"--name {spec['name']!r}", "letters, digits, '-' and '_', at most 60", EXIT_USAGE)
+    if not re.fullmatch(r"[\w-]{1,60}", spec["name"], re.ASCII):
+        raise Failure(f"--name {spec['name']!r}", "letters of English, digits, '-' and '_', at most 60", EXIT_USAGE)
     spec["key"] = key_of([json.dumps(spec, sort_keys=True), path.read_text(encoding="utf-8")])
     prefix = f"{spec['name']}-{spec['key'][:8]}"
     state = state_of(api, namespace, prefix, spec)
@@ -1335,7 +1363,7 @@ def run_jobs(args) -> int:
     document = {**status_document(prefix, namespace, state), "at_most_usd": round(at_most, 4), "flavor": args.flavor,
                 "secrets": sorted(secrets), "rows": None if args.yes else rows_in(source)}  # fmt: skip
     (log if args.json else say)(card(args, spec, flavor, prices, document, wanted, private))
-    if args.max_cost is not None and at_most > args.max_cost:
+    if args.max_cost is not None and not at_most <= args.max_cost:  # NaN, too, is a ceiling that nothing is below
         fix = "a shorter --timeout, fewer --jobs or a cheaper --flavor"
         most = money(at_most, at_most=True)
         raise Failure(f"it can cost {most}, and --max-cost is {money(args.max_cost)}", fix, EXIT_NO)
