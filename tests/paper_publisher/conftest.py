@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import secrets
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 from filelock import FileLock
-from huggingface_hub import HfApi
 
 from skillpack import samples
 from tests.conftest import LocalHub
+from tests.desk import BaseDesk
 from tests.trainer.conftest import SCRIPTS as TRAINER
 from tests.trainer.conftest import plan_document, script_environment
 
@@ -51,40 +48,13 @@ def module_of(name: str) -> ModuleType:
     return module
 
 
-@dataclass(frozen=True)
-class Desk:
-    """A folder in which the scripts run as one user of the local Hub."""
-
-    hub: LocalHub
-    folder: Path
-    user: str
-    token: str
+class Desk(BaseDesk):
+    scripts = SCRIPTS
+    timeout = 240
 
     @property
-    def api(self) -> HfApi:
-        return self.hub.api(self.token)
-
-    def script(self, name: str, *arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
-        """A script of the skill, run to its end. Neither its output nor what it wrote holds the token."""
-        changes = {
-            "HF_HOME": str(self.folder.parent / "hf-home"),
-            "ARXIV_ENDPOINT": f"{self.hub.url}/api/arxiv",
-            **changes,
-        }
-        done = subprocess.run(
-            [sys.executable, str(SCRIPTS / name), *map(str, arguments)], cwd=self.folder, text=True, check=False,
-            env=self.hub.env(token=self.token) | changes, capture_output=True, timeout=240,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr, done.stderr
-        written = [path.read_text("utf-8", "replace") for path in self.folder.rglob("*") if path.is_file()]
-        assert not any(self.token in text for text in (done.stdout, done.stderr, *written)), "the token was written"
-        return done
-
-    def json(self, name: str, *arguments: object, code: int = 0, **changes: str) -> Any:
-        """What a script prints with --json, and that it ends with `code`."""
-        done = self.script(name, *arguments, "--json", **changes)
-        assert done.returncode == code, done.stderr
-        return json.loads(done.stdout)
+    def settings(self) -> dict[str, str]:
+        return {"ARXIV_ENDPOINT": f"{self.hub.url}/api/arxiv"}
 
     def card(self, repo: str, text: str, repo_type: str = "model") -> str:
         """Makes a repository with this README.md; its id."""
@@ -101,10 +71,7 @@ class Desk:
 
 @pytest.fixture
 def desk(hub: LocalHub, tmp_path: Path) -> Desk:
-    user = f"user-{secrets.token_hex(4)}"
-    folder = tmp_path / "work"
-    folder.mkdir()
-    return Desk(hub, folder, user, hub.add_token(user))
+    return Desk.new(hub, tmp_path / "work")
 
 
 @pytest.fixture(scope="session")
