@@ -376,7 +376,9 @@ def test_a_timeout_is_taken_and_cost_and_deadline_follow(planner, job, report, t
 
 
 def test_what_is_never_passed_is_rounded_up_to_the_cent(planner, job):
-    assert [planner.cent_up(usd) for usd in (3.125, 3.12, 8.0, 0.0)] == [3.13, 3.12, 8.0, 0.0]
+    hours = [planner.cost_at_most({"hourly": usd}, 3600) for usd in (3.125, 3.12, 8.0, 0.0)]
+    assert hours == [3.13, 3.12, 8.0, 0.0]
+    assert planner.cost_at_most({"hourly": 40.0}, 3601) == 40.67, "Jobs bills the minute begun"
     plan = job("Qwen3-8B", "--timeout", "75m")
     assert plan["estimate"]["cost_usd_at_most"] == 3.13 and "never above $3.13" in planner.card(plan)
 

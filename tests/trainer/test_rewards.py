@@ -146,6 +146,7 @@ def words(completions, **columns): return ["good" for _ in completions]
 def nothing(completions, **columns): return None
 def narrow(completions): return [1.0 for _ in completions]
 async def later(completions, **columns): return [1.0 for _ in completions]
+def leaves(completions, **columns): raise SystemExit(0)
 """
 
 
@@ -169,6 +170,7 @@ def test_a_function_of_a_file_is_a_reward_wherever_the_file_lies(tmp_path):
         ("nothing", "'NoneType' object is not iterable"),
         ("narrow", "unexpected keyword argument 'answer'"),
         ("later", "'coroutine' object is not iterable"),
+        ("leaves", "SystemExit: 0"),
         ("absent", "defines no function 'absent'"),
     ],
 )
@@ -185,9 +187,13 @@ def test_a_name_that_means_nothing_is_refused(name):
         named_reward(name)
 
 
-def test_a_file_that_fails_is_refused(tmp_path):
-    (tmp_path / "mine.py").write_text("import no_such_module")
-    with pytest.raises(Failure, match="No module named 'no_such_module'"):
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("import no_such_module", "No module named 'no_such_module'"), ("raise SystemExit(0)", "SystemExit: 0")],
+)
+def test_a_file_that_fails_is_refused(tmp_path, code, said):
+    (tmp_path / "mine.py").write_text(code)
+    with pytest.raises(Failure, match=said):
         named_reward(f"{tmp_path}/mine.py:f")
 
 

@@ -96,6 +96,52 @@ def test_sigterm_saves_a_checkpoint_from_which_the_run_continues(tmp_path, plan,
     assert log_steps(tmp_path) == list(range(1, 301))
 
 
+def test_a_second_training_of_a_folder_and_rows_that_changed_are_refused(
+    tmp_path, tiny_model, docstring_rows, plan, script
+):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_bytes(docstring_rows.read_bytes())
+    inspected = script("inspect_dataset.py", rows, "--model", tiny_model)
+    assert inspected.returncode == 0, inspected.stderr
+    path = plan(rows=rows, steps=300)
+    document = json.loads(path.read_text())
+    document["dataset"]["source"] = json.loads((tmp_path / "dataset-report.json").read_text())["source"]
+    path.write_text(json.dumps(document))
+    process = start(tmp_path, path)
+    wait_for(lambda: len(log_steps(tmp_path)) > 5, process, tmp_path)
+
+    second = script("train_sft.py", "--plan", path)
+    assert (second.returncode, "another process is training in" in second.stderr) == (3, True), second.stderr
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130, "Ctrl-C is an interruption"
+
+    with rows.open("a") as file:
+        file.write(docstring_rows.read_text().splitlines()[0] + "\n")
+    changed = script("train_sft.py", "--plan", path)
+    assert (changed.returncode, "has changed since it was inspected" in changed.stderr) == (2, True), changed.stderr
+    rows.write_bytes(docstring_rows.read_bytes())
+    done = script("train_sft.py", "--plan", path)
+    assert done.returncode == 0, done.stderr
+    assert log_steps(tmp_path) == list(range(1, 301))
+
+
+@pytest.mark.parametrize(
+    ("part", "nonsense", "said"),
+    [
+        ("split", {"fraction": "half"}, "dataset.split.fraction"),
+        ("split", {"key": "given"}, "'held_out_split' is a required property"),  # would score rows that it trained on
+        ("settings", {"seed": 2**70}, "settings.seed"),
+    ],
+)
+def test_a_plan_edited_to_nonsense_is_refused_by_its_schema(plan, script, part, nonsense, said):
+    path = plan()
+    document = json.loads(path.read_text())
+    (document["dataset"]["split"] if part == "split" else document["settings"]).update(nonsense)
+    path.write_text(json.dumps(document))
+    done = script("train_sft.py", "--plan", path)
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
 def test_the_deadline_stops_a_run_with_a_checkpoint(tmp_path, plan, script):
     done = script("train_sft.py", "--plan", plan(steps=100_000, deadline_seconds=2))
     assert done.returncode == 3

@@ -190,10 +190,10 @@ ASIDE = ("label", "margin", "tools", "image", "images")  # read by TRL beside th
 
 
 def open_rows(source: dict, streaming: bool):
-    """The rows of a dataset report's `source` {id, config, split, revision}, as `datasets` gives them.
+    """The rows of a dataset report's `source` {id, config, split, revision, sha256}, as `datasets` gives them.
 
     `id` is a Hub id, the path of a jsonl, json, csv or parquet file, or a folder of such files. Raises Failure
-    for what a user can mend.
+    for what a user can mend, and for a file that is not the one that was inspected.
     """
     import datasets
 
@@ -201,6 +201,12 @@ def open_rows(source: dict, streaming: bool):
     if path.suffix in FILE_FORMATS:
         if not path.is_file():
             raise Failure(f"no file {path}", "give the path of a file, or a Hub id like org/name", EXIT_USAGE)
+        if source.get("sha256") not in (None, sha256_of_file(path)):
+            raise Failure(
+                f"{path} has changed since it was inspected: its split and its plan are of other rows",
+                "bring the file back to go on with a run; for the new rows, inspect and plan again, with another --out",
+                EXIT_USAGE,
+            )
         kind = FILE_FORMATS[path.suffix]
         return datasets.load_dataset(kind, data_files=str(path), split="train", streaming=streaming)
     return datasets.load_dataset(
@@ -210,6 +216,14 @@ def open_rows(source: dict, streaming: bool):
         revision=source.get("revision"),
         streaming=streaming,
     )
+
+
+def sha256_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _chat(messages: list) -> list:
@@ -474,7 +488,10 @@ def answer_likelihoods(model, tokenizer, given, answers: list, settings: dict) -
     model.eval()
     device = model.device
     encoded = [encode(tokenizer, given, answer, settings["max_length"]) for answer in answers]
-    prompt, tokens = encoded[0][0], [ids for _, ids in encoded]
+    if not all(ids for _, ids in encoded):
+        return []
+    shared = min(len(prompt) for prompt, _ in encoded)  # of a prompt that ends in a space, it may join the answer
+    prompt, tokens = encoded[0][0][:shared], [(before + ids)[shared:] for before, ids in encoded]
     if not prompt:  # plain text: every token but the first is predicted from those before it
         prompt, tokens = tokens[0][:1], [tokens[0][1:]]
     if not all(tokens):
@@ -1279,7 +1296,7 @@ def function_of(path: Path, name: str):
     module = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 - a user's file: whatever it raises is theirs to mend
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's file: whatever it raises is theirs to mend
         raise Failure(f"{path} fails: {type(error).__name__}: {error}", "correct the file", EXIT_USAGE) from None
     if not callable(getattr(module, name, None)):
         raise Failure(f"{path} defines no function {name!r}", "name one that it defines", EXIT_USAGE)
@@ -1299,7 +1316,7 @@ def contracted(name: str, function):
             values = [None if value is None else float(value) for value in values]
         except Failure:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise Failure(f"the reward {name} fails: {type(error).__name__}: {error}", what, EXIT_USAGE) from error
         if len(values) != len(completions):
             raise Failure(f"the reward {name} gave {len(values)} numbers for {len(completions)}", what, EXIT_USAGE)

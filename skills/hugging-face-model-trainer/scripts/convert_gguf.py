@@ -187,10 +187,10 @@ ASIDE = ("label", "margin", "tools", "image", "images")  # read by TRL beside th
 
 
 def open_rows(source: dict, streaming: bool):
-    """The rows of a dataset report's `source` {id, config, split, revision}, as `datasets` gives them.
+    """The rows of a dataset report's `source` {id, config, split, revision, sha256}, as `datasets` gives them.
 
     `id` is a Hub id, the path of a jsonl, json, csv or parquet file, or a folder of such files. Raises Failure
-    for what a user can mend.
+    for what a user can mend, and for a file that is not the one that was inspected.
     """
     import datasets
 
@@ -198,6 +198,12 @@ def open_rows(source: dict, streaming: bool):
     if path.suffix in FILE_FORMATS:
         if not path.is_file():
             raise Failure(f"no file {path}", "give the path of a file, or a Hub id like org/name", EXIT_USAGE)
+        if source.get("sha256") not in (None, sha256_of_file(path)):
+            raise Failure(
+                f"{path} has changed since it was inspected: its split and its plan are of other rows",
+                "bring the file back to go on with a run; for the new rows, inspect and plan again, with another --out",
+                EXIT_USAGE,
+            )
         kind = FILE_FORMATS[path.suffix]
         return datasets.load_dataset(kind, data_files=str(path), split="train", streaming=streaming)
     return datasets.load_dataset(
@@ -207,6 +213,14 @@ def open_rows(source: dict, streaming: bool):
         revision=source.get("revision"),
         streaming=streaming,
     )
+
+
+def sha256_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _chat(messages: list) -> list:
@@ -456,7 +470,7 @@ class Refused(Failure):
 def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turns what the Hub's client raises while `doing` into a Failure with the way out; `passing` goes through."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
+    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # type: ignore[attr-defined]
 
     try:
         yield
@@ -473,6 +487,10 @@ def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[No
         raise (Refused if 400 <= status < 500 else Failure)(f"{doing}: {status} {said}", fix) from None
     except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
         said = (str(error).splitlines() or [""])[0][:300]
+        if getattr(error, "filename", None) or "No space left on device" in str(error):
+            raise  # a file or the disk of this machine: `run` says so
+        if isinstance(error, FileNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+            raise Failure(f"{doing}: {said}", HUB_FIXES[404]) from None  # how `datasets` says that there is none
         raise Failure(
             f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {said})",
             "check the network and HF_ENDPOINT, then run the same command again: what arrived is not sent twice",

@@ -182,10 +182,10 @@ ASIDE = ("label", "margin", "tools", "image", "images")  # read by TRL beside th
 
 
 def open_rows(source: dict, streaming: bool):
-    """The rows of a dataset report's `source` {id, config, split, revision}, as `datasets` gives them.
+    """The rows of a dataset report's `source` {id, config, split, revision, sha256}, as `datasets` gives them.
 
     `id` is a Hub id, the path of a jsonl, json, csv or parquet file, or a folder of such files. Raises Failure
-    for what a user can mend.
+    for what a user can mend, and for a file that is not the one that was inspected.
     """
     import datasets
 
@@ -193,6 +193,12 @@ def open_rows(source: dict, streaming: bool):
     if path.suffix in FILE_FORMATS:
         if not path.is_file():
             raise Failure(f"no file {path}", "give the path of a file, or a Hub id like org/name", EXIT_USAGE)
+        if source.get("sha256") not in (None, sha256_of_file(path)):
+            raise Failure(
+                f"{path} has changed since it was inspected: its split and its plan are of other rows",
+                "bring the file back to go on with a run; for the new rows, inspect and plan again, with another --out",
+                EXIT_USAGE,
+            )
         kind = FILE_FORMATS[path.suffix]
         return datasets.load_dataset(kind, data_files=str(path), split="train", streaming=streaming)
     return datasets.load_dataset(
@@ -202,6 +208,14 @@ def open_rows(source: dict, streaming: bool):
         revision=source.get("revision"),
         streaming=streaming,
     )
+
+
+def sha256_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _chat(messages: list) -> list:
@@ -1211,7 +1225,13 @@ def main(argv: list[str]) -> int:
     report = {
         "schema": "skillpack/dataset-report/1",
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "source": {"id": name, "config": args.config, "split": args.split, "revision": revision},
+        "source": {
+            "id": name,
+            "config": args.config,
+            "split": args.split,
+            "revision": revision,
+            **({"sha256": sha256_of_file(path)} if path.suffix in FILE_FORMATS else {}),
+        },
         "rows": {
             "total": total,
             "examined": len(rows),

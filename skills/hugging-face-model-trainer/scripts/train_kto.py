@@ -188,10 +188,10 @@ ASIDE = ("label", "margin", "tools", "image", "images")  # read by TRL beside th
 
 
 def open_rows(source: dict, streaming: bool):
-    """The rows of a dataset report's `source` {id, config, split, revision}, as `datasets` gives them.
+    """The rows of a dataset report's `source` {id, config, split, revision, sha256}, as `datasets` gives them.
 
     `id` is a Hub id, the path of a jsonl, json, csv or parquet file, or a folder of such files. Raises Failure
-    for what a user can mend.
+    for what a user can mend, and for a file that is not the one that was inspected.
     """
     import datasets
 
@@ -199,6 +199,12 @@ def open_rows(source: dict, streaming: bool):
     if path.suffix in FILE_FORMATS:
         if not path.is_file():
             raise Failure(f"no file {path}", "give the path of a file, or a Hub id like org/name", EXIT_USAGE)
+        if source.get("sha256") not in (None, sha256_of_file(path)):
+            raise Failure(
+                f"{path} has changed since it was inspected: its split and its plan are of other rows",
+                "bring the file back to go on with a run; for the new rows, inspect and plan again, with another --out",
+                EXIT_USAGE,
+            )
         kind = FILE_FORMATS[path.suffix]
         return datasets.load_dataset(kind, data_files=str(path), split="train", streaming=streaming)
     return datasets.load_dataset(
@@ -208,6 +214,14 @@ def open_rows(source: dict, streaming: bool):
         revision=source.get("revision"),
         streaming=streaming,
     )
+
+
+def sha256_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _chat(messages: list) -> list:
@@ -472,7 +486,10 @@ def answer_likelihoods(model, tokenizer, given, answers: list, settings: dict) -
     model.eval()
     device = model.device
     encoded = [encode(tokenizer, given, answer, settings["max_length"]) for answer in answers]
-    prompt, tokens = encoded[0][0], [ids for _, ids in encoded]
+    if not all(ids for _, ids in encoded):
+        return []
+    shared = min(len(prompt) for prompt, _ in encoded)  # of a prompt that ends in a space, it may join the answer
+    prompt, tokens = encoded[0][0][:shared], [(before + ids)[shared:] for before, ids in encoded]
     if not prompt:  # plain text: every token but the first is predicted from those before it
         prompt, tokens = tokens[0][:1], [tokens[0][1:]]
     if not all(tokens):
@@ -999,7 +1016,7 @@ class Refused(Failure):
 def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turns what the Hub's client raises while `doing` into a Failure with the way out; `passing` goes through."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
+    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # type: ignore[attr-defined]
 
     try:
         yield
@@ -1016,6 +1033,10 @@ def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[No
         raise (Refused if 400 <= status < 500 else Failure)(f"{doing}: {status} {said}", fix) from None
     except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
         said = (str(error).splitlines() or [""])[0][:300]
+        if getattr(error, "filename", None) or "No space left on device" in str(error):
+            raise  # a file or the disk of this machine: `run` says so
+        if isinstance(error, FileNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+            raise Failure(f"{doing}: {said}", HUB_FIXES[404]) from None  # how `datasets` says that there is none
         raise Failure(
             f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {said})",
             "check the network and HF_ENDPOINT, then run the same command again: what arrived is not sent twice",
@@ -1627,6 +1648,8 @@ def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
     if plan.get("push") and FIRST:
         require_push(plan, args.yes)
     require_disk(out, plan["estimate"]["disk_gb"])
+    if FIRST:
+        take_folder(out)
     claim = out / "plan.sha256"
     if claim.is_file() and claim.read_text(encoding="utf-8").strip() != plan_sha256(plan):
         raise Failure(
@@ -1637,6 +1660,20 @@ def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
     args.mirror = start_mirror(plan, plan_sha256(plan), out)
     log(f"run {plan['name']} in {out}: loading rows")
     return plan, out, args
+
+
+def take_folder(out: Path) -> None:
+    """Holds a run's folder until this process ends. Raises Failure where another process of this machine does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock
+        return
+    with contextlib.suppress(OSError):  # a file system without locks
+        held = os.open(out, os.O_RDONLY)  # never closed: the lock goes with the process, however that ends
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(f"another process is training in {out}", "wait for it, or give another --out") from None
 
 
 def open_smoke(plan: dict, args):
@@ -1831,6 +1868,7 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, scores, compare) -> 
         raise Failure(
             f"stopped by {guard.stopped} at step {trainer.state.global_step}",
             "run it again to continue, or with --finish to score the last checkpoint as it is",
+            EXIT_INTERRUPTED if guard.stopped == "SIGINT" else EXIT_FAILED,
         )
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     for name, metric in (document["comparison"] or {"metrics": {}})["metrics"].items():

@@ -195,7 +195,7 @@ def function_of(path: Path, name: str):
     module = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 - a user's file: whatever it raises is theirs to mend
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's file: whatever it raises is theirs to mend
         raise Failure(f"{path} fails: {type(error).__name__}: {error}", "correct the file", EXIT_USAGE) from None
     if not callable(getattr(module, name, None)):
         raise Failure(f"{path} defines no function {name!r}", "name one that it defines", EXIT_USAGE)
@@ -215,7 +215,7 @@ def contracted(name: str, function):
             values = [None if value is None else float(value) for value in values]
         except Failure:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise Failure(f"the reward {name} fails: {type(error).__name__}: {error}", what, EXIT_USAGE) from error
         if len(values) != len(completions):
             raise Failure(f"the reward {name} gave {len(values)} numbers for {len(completions)}", what, EXIT_USAGE)

@@ -23,6 +23,7 @@ from skillpack.kit.loading import pretrained, versions
 from skillpack.kit.scoring import encode
 from skillpack.kit.script import (
     EXIT_FAILED,
+    EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_USAGE,
     Failure,
@@ -91,6 +92,8 @@ def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
     if plan.get("push") and FIRST:
         require_push(plan, args.yes)
     require_disk(out, plan["estimate"]["disk_gb"])
+    if FIRST:
+        take_folder(out)
     claim = out / "plan.sha256"
     if claim.is_file() and claim.read_text(encoding="utf-8").strip() != plan_sha256(plan):
         raise Failure(
@@ -101,6 +104,20 @@ def open_run(doc: str, method: str, argv: list[str], more: dict | None = None):
     args.mirror = start_mirror(plan, plan_sha256(plan), out)
     log(f"run {plan['name']} in {out}: loading rows")
     return plan, out, args
+
+
+def take_folder(out: Path) -> None:
+    """Holds a run's folder until this process ends. Raises Failure where another process of this machine does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock
+        return
+    with contextlib.suppress(OSError):  # a file system without locks
+        held = os.open(out, os.O_RDONLY)  # never closed: the lock goes with the process, however that ends
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(f"another process is training in {out}", "wait for it, or give another --out") from None
 
 
 def open_smoke(plan: dict, args):
@@ -295,6 +312,7 @@ def finish_run(plan: dict, out: Path, args, trainer, guard, scores, compare) -> 
         raise Failure(
             f"stopped by {guard.stopped} at step {trainer.state.global_step}",
             "run it again to continue, or with --finish to score the last checkpoint as it is",
+            EXIT_INTERRUPTED if guard.stopped == "SIGINT" else EXIT_FAILED,
         )
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     for name, metric in (document["comparison"] or {"metrics": {}})["metrics"].items():
