@@ -114,6 +114,31 @@ def test_run_eval_lm_eval_by_hand_and_the_trainers_comparison_agree(
     assert worse.returncode == 1 and "gate: rows/accuracy is worse" in worse.stdout
 
 
+def test_a_choice_has_one_likelihood_whichever_choices_stand_before_it(tiny_model: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    script = module_of(SCRIPTS / "run_eval.py")
+    tokenizer, model = AutoTokenizer.from_pretrained(tiny_model), AutoModelForCausalLM.from_pretrained(tiny_model)
+    prompt, choices = "Return: ", ["the", "9", "(a)"]
+    splits = [tokenizer(prompt + choice)["input_ids"] for choice in choices]
+    common = next(i for i, tokens in enumerate(zip(*splits, strict=False)) if len(set(tokens)) > 1)
+    assert common == len(tokenizer(prompt)["input_ids"]) - 1, "of some choices the space before them is a part"
+
+    def by_hand(ids: list[int], common: int) -> float:
+        ids = [*ids, tokenizer.eos_token_id]
+        with torch.no_grad():
+            likelihood = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+        return sum(float(likelihood[i - 1, ids[i]]) for i in range(common, len(ids)))
+
+    expected = [by_hand(ids, common) for ids in splits]
+    settings = {"max_length": 64, "precision": "fp32"}
+    for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2]):
+        answers = [choices[i] for i in order]
+        found = script.answer_likelihoods(model, tokenizer, prompt, answers, settings)
+        assert [total for total, _ in found] == pytest.approx([expected[i] for i in order], abs=1e-3)
+
+
 def lm_eval_by_hand(model: Path) -> list[float]:
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager

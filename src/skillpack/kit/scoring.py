@@ -52,7 +52,10 @@ def answer_likelihoods(model, tokenizer, given, answers: list, settings: dict) -
     model.eval()
     device = model.device
     encoded = [encode(tokenizer, given, answer, settings["max_length"]) for answer in answers]
-    prompt, tokens = encoded[0][0], [ids for _, ids in encoded]
+    if not all(ids for _, ids in encoded):
+        return []
+    shared = min(len(prompt) for prompt, _ in encoded)  # of a prompt that ends in a space, it may join the answer
+    prompt, tokens = encoded[0][0][:shared], [(before + ids)[shared:] for before, ids in encoded]
     if not prompt:  # plain text: every token but the first is predicted from those before it
         prompt, tokens = tokens[0][:1], [tokens[0][1:]]
     if not all(tokens):
