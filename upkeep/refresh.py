@@ -48,22 +48,24 @@ def pins(text: str) -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", text, re.M))
 
 
+def said(*command: str, seconds: float = 120) -> str:
+    """What a command prints; nothing where it is not here, fails or does not end."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
 def newest_python(name: str) -> str | None:
     """The newest final release that pip would take here, None when the index does not say."""
-    command = [sys.executable, "-m", "pip", "index", "versions", "--disable-pip-version-check", name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    found = re.search(r"^\S+ \(([^)]+)\)", done.stdout, re.M)
+    answer = said(sys.executable, "-m", "pip", "index", "versions", "--disable-pip-version-check", name)
+    found = re.search(r"^\S+ \(([^)]+)\)", answer, re.M)
     return found[1] if found else None
 
 
 def newest_npm(name: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["npm", "view", name, "version"], capture_output=True, text=True, check=False, timeout=120
-        )
-    except FileNotFoundError:
-        return None
-    return done.stdout.strip() or None
+    return said("npm", "view", name, "version").strip() or None
 
 
 def outdated(title: str, pinned: dict[str, str], newest: dict[str, str | None]) -> Part:
@@ -97,6 +99,9 @@ def prices(tables: list[Path], write: bool) -> Part:
     except OSError as error:
         part.unread.append(f"the list of hardware: {str(error)[:200]}")
         return part
+    if not live:
+        part.unread.append("the list of hardware: it is empty")  # not written: a table without prices plans nothing
+        return part
     now = {flavor["name"]: flavor for flavor in live}
     for path in tables:
         table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -114,9 +119,18 @@ def prices(tables: list[Path], write: bool) -> Part:
     return part
 
 
+def uncommitted() -> dict[str, bytes]:
+    """The files that git says differ from the last commit, with their contents."""
+    command = ["git", "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    paths = [ROOT / entry[3:] for entry in done.stdout.split("\0") if entry]
+    return {str(path.relative_to(ROOT)): path.read_bytes() if path.is_file() else b"" for path in paths}
+
+
 def generated(write: bool) -> Part:
     """Generators whose output is not what is committed; with `write`, the files that they changed."""
     part = Part("Generated files")
+    before = uncommitted() if write else {}
     for title, (check, make, target) in GENERATORS.items():
         command = [sys.executable, "-m", "skillpack", *(make if write else check)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
@@ -127,8 +141,7 @@ def generated(write: bool) -> Part:
         elif write and target:
             (ROOT / target).write_text(done.stdout, encoding="utf-8")
     if write:
-        done = subprocess.run(["git", "status", "--short"], cwd=ROOT, capture_output=True, text=True, check=False)
-        part.changed += [f"`{line[3:]}`" for line in done.stdout.splitlines()]
+        part.changed += [f"`{name}`" for name, content in uncommitted().items() if before.get(name) != content]
     return part
 
 
