@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from .conftest import Apps, load, run_script
+from .conftest import SCRIPTS, Apps, load, run_script
 
 BROKEN = '''
 import os
@@ -119,6 +123,33 @@ def test_an_app_that_does_not_start_says_why(tmp_path: Path, source: str, code: 
     (tmp_path / "app.py").write_text(source)
     done = run_script("check_app.py", "app.py", "--start-timeout", 60, cwd=tmp_path)
     assert done.returncode == code and said in done.stderr and done.stdout == ""
+
+
+def test_an_address_where_nothing_answers_and_endless_patience_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    module = load("check_app")
+    with pytest.raises(module.Failure, match=r"does not answer: .*refused") as refused:
+        module.reached(f"http://127.0.0.1:{module.free_port()}")
+    assert refused.value.code == 1
+    for patience in ("nan", "inf", "0"):
+        with pytest.raises(SystemExit) as usage:
+            module.main(["app.py", "--start-timeout", patience])
+        assert usage.value.code == 2 and "give seconds above 0" in capsys.readouterr().err
+
+
+def test_a_check_that_is_ended_from_outside_ends_its_app(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)\n")
+    command = [sys.executable, str(SCRIPTS / "check_app.py"), "app.py"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 120
+    try:
+        while not ((tmp_path / "pid").is_file() and (tmp_path / "pid").read_text()):
+            assert process.poll() is None and time.monotonic() < end, "the app was not started"
+            time.sleep(0.05)
+    finally:
+        process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_wrong_calls_say_what_to_do(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ GPU = "import spaces\nimport torch\nimport gradio as gr\n@spaces.GPU\ndef f(): .
         ({"app_py": "import sklearn\n" + LAUNCH}, [], "lacks scikit-learn"),
         ({"app_py": LAUNCH, "requirements_txt": "numpy\n"}, [], "open above"),
         ({"app_py": LAUNCH, "requirements_txt": "numpy>=2\n"}, [], "open above"),
-        ({"app_py": LAUNCH, "requirements_txt": "!!!\n"}, [], "is not a requirement"),
+        ({"app_py": LAUNCH, "requirements_txt": "!!!\n"}, [], "names no package"),
+        ({"app_py": LAUNCH, "requirements_txt": "git+https://github.com/x/y\n"}, [], "NAME @ ADDRESS"),
         ({"app_py": LAUNCH, "requirements_txt": "gradio==4.0.0\n"}, [], "excludes sdk_version"),
         ({"app_py": "import os\nos.environ['KEY']\n" + LAUNCH}, [], "needs $KEY"),
         ({"app_py": LAUNCH, "README_md": "---\nshort_description: " + "x" * 61 + "\n---\n"}, [], "60 characters"),
@@ -201,3 +202,11 @@ def test_a_token_that_may_not_write_there_is_refused(running_hub: LocalHub, tmp_
     nobody = {**env, "HF_TOKEN": ""}
     done = run_script("deploy_space.py", "demo", "--repo", "x", "--yes", cwd=tmp_path, env=nobody)
     assert done.returncode == 3 and "hf auth login" in done.stderr
+
+
+def test_a_requirement_over_two_lines_is_read_as_pip_reads_it(tmp_path):
+    deploy = load("deploy_space")
+    (tmp_path / "requirements.txt").write_text("numpy>=2 \\\n  ,<3\n")
+    findings = deploy.Findings()
+    assert set(deploy.check_requirements(tmp_path, {}, "6.31.0", findings)["numpy"].split(",")) == {">=2", "<3"}
+    assert findings.errors == []

@@ -334,6 +334,7 @@ def started(app: Path, args: argparse.Namespace) -> Iterator[Target]:
     with tempfile.TemporaryDirectory(prefix="check-app-") as folder:
         target = Target(f"http://127.0.0.1:{port}", log=Path(folder) / "log")
         began = time.monotonic()
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and the app ends with it
         with target.log.open("wb") as log:
             process = subprocess.Popen(
                 command(app, args), cwd=app.parent, env=environment, stdin=subprocess.DEVNULL, stdout=log,
@@ -349,6 +350,7 @@ def started(app: Path, args: argparse.Namespace) -> Iterator[Target]:
                     os.killpg(process.pid, number)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(3)
+            signal.signal(signal.SIGTERM, before)
 
 
 def wait_for(process: subprocess.Popen, target: Target, deadline: float) -> None:
@@ -373,6 +375,18 @@ def wait_for(process: subprocess.Popen, target: Target, deadline: float) -> None
                 EXIT_NO,
             )
         time.sleep(0.1)
+
+
+def reached(address: str) -> Target:
+    """An app that already runs. Raises Failure where nothing answers."""
+    try:
+        fetch(address)
+    except OSError as error:
+        cause = getattr(error, "reason", error)
+        raise Failure(
+            f"{address} does not answer: {cause}", "start the app, or correct the address; a Space may sleep", EXIT_NO
+        ) from None
+    return Target(address)
 
 
 # The page
@@ -768,6 +782,13 @@ def check(
     }
 
 
+def seconds(text: str) -> float:
+    """A finite number above zero; argparse shows what is raised."""
+    if not 0 < (value := float(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: give seconds above 0")
+    return value
+
+
 def arguments(argv: list[str]) -> argparse.Namespace:
     options = parser(__doc__)
     options.add_argument("app", help="app.py, its folder, or http(s)://...")
@@ -776,9 +797,9 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     options.add_argument("--python", default=sys.executable, help="the Python that runs the app (default: this one)")
     options.add_argument("--isolated", action="store_true", help="a fresh environment from requirements.txt, by uv")
     options.add_argument("--browser", metavar="PATH", help="the Chrome or Chromium to use")
-    options.add_argument("--timeout", type=float, default=30, metavar="S", help="for each step (default: 30)")
+    options.add_argument("--timeout", type=seconds, default=30, metavar="S", help="for each step (default: 30)")
     options.add_argument(
-        "--start-timeout", type=float, default=300, metavar="S", help="until the app answers (default: 300)"
+        "--start-timeout", type=seconds, default=300, metavar="S", help="until the app answers (default: 300)"
     )
     options.add_argument("--json", action="store_true", help="one JSON document on standard output")
     return options.parse_args(argv)
@@ -800,7 +821,7 @@ def main(argv: list[str]) -> int:
     plan = read_plan(args.steps)
     with contextlib.ExitStack() as stack:
         chrome = stack.enter_context(browser(find_browser(args.browser)))
-        target = Target(args.app.rstrip("/")) if remote else stack.enter_context(started(app, args))
+        target = reached(args.app.rstrip("/")) if remote else stack.enter_context(started(app, args))
         if not remote:
             log(f"{target.url} answers after {target.started_s} s")
         report = check(chrome, target, plan, app, args, findings)
