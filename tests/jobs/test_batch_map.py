@@ -30,6 +30,13 @@ def twins(rows):
     return [[{"copy": 0}, {"copy": 1}] for row in rows]
 def short(rows):
     return rows[:-1]
+def words(rows):
+    return ["a word" for row in rows]
+def crash(rows):
+    raise KeyError("ü")
+def late(rows):
+    time.sleep(6)
+    crash(rows)
 def pictures(rows):
     return [{"picture": b"x"} for row in rows]
 """
@@ -128,9 +135,35 @@ def test_a_map_is_shown_tried_and_run_and_rows_may_become_several(desk: Desk) ->
     assert list(desk.api.list_bucket_tree(f"{desk.user}/skillpack-maps", recursive=True)) == []
 
 
+def test_no_round_starts_what_nobody_agreed_to_and_the_ceiling_is_of_all_rounds(desk: Desk) -> None:
+    data = numbers(desk, 4)
+    desk.write("work.py", MAPPED.replace("dependencies = []", "dependencies = ['pyarrow']"))
+    call = ("run", data, "--function", "work.py:late", "--shards", 1, "--jobs", 1, "--timeout", "10m")
+    assert desk.script("batch_map.py", *call, "--yes").returncode == 5
+    [job] = desk.jobs()
+    command = job.command or []
+    assert command[command.index("--with") + 1] == "pyarrow", "a header of one line counts"
+    dear = desk.script("batch_map.py", *call, "--yes", "--follow", "--rounds", 2, "--max-cost", 0)
+    assert dear.returncode == 1 and "at most $0.0017" in dear.stdout, "the round that follows on the job at work"
+    assert desk.script("batch_map.py", *call, "--follow", "--rounds", 2).returncode == 5
+    desk.wait(job.id)
+    assert len(desk.jobs()) == 1
+    failed = desk.script("batch_map.py", "status", "work")
+    assert failed.returncode == 1 and "rows 0 to 3: the function raised KeyError: 'ü'" in failed.stdout
+
+
 def test_what_goes_wrong_in_a_function_is_told(desk: Desk) -> None:
     data = numbers(desk, 4)
     desk.write("work.py", MAPPED)
+    for tried, code, message in (
+        (["--function", "work.py:words"], 2, "rows 0 to 2: the function gave a str for a row"),
+        (["--function", "work.py:double", "--split", "dev"], 2, "check --config and --split"),
+        (["--function", "work.py:double", "--rows", "0"], 2, "counts from 1"),
+    ):
+        done = desk.script("batch_map.py", "try", data, *tried)
+        assert done.returncode == code and message in done.stderr, done.stderr
+    missing = desk.script("batch_map.py", "try", "nobody/nothing", "--function", "work.py:double")
+    assert missing.returncode == 3 and "check the name" in missing.stderr, missing.stderr
     call = ("run", data, "--function", "work.py:short", "--shards", 1, "--timeout", "10m", "--yes", "--follow")
     failed = desk.script("batch_map.py", *call)
     assert failed.returncode == 1

@@ -200,7 +200,7 @@ class Refused(Failure):
 def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turns what the Hub's client raises while `doing` into a Failure with the way out; `passing` goes through."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client's own httpx
+    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # type: ignore[attr-defined]
 
     try:
         yield
@@ -217,6 +217,10 @@ def on_hub(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[No
         raise (Refused if 400 <= status < 500 else Failure)(f"{doing}: {status} {said}", fix) from None
     except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError is how hf_xet says that the network failed
         said = (str(error).splitlines() or [""])[0][:300]
+        if getattr(error, "filename", None) or "No space left on device" in str(error):
+            raise  # a file or the disk of this machine: `run` says so
+        if isinstance(error, FileNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+            raise Failure(f"{doing}: {said}", HUB_FIXES[404]) from None  # how `datasets` says that there is none
         raise Failure(
             f"{doing}: {os.environ.get('HF_ENDPOINT', 'the Hub')} cannot be reached ({type(error).__name__}: {said})",
             "check the network and HF_ENDPOINT, then run the same command again: what arrived is not sent twice",

@@ -5,6 +5,7 @@
 #   "datasets>=5.2,<6",
 #   "pyarrow>=20,<30",
 #   "jsonschema>=4.21,<5",
+#   "tomli>=2,<3; python_version < '3.11'",
 # ]
 # ///
 """Map a dataset of the Hub through a function or a model, in shards over several jobs; nothing is lost or doubled.
@@ -1212,6 +1213,8 @@ def function_of(args) -> tuple[Path, str, dict]:
         raise Failure(f"--function {args.function}", "give FILE.py:NAME of a file that is here", EXIT_USAGE)
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise Failure(f"{path} is not UTF-8 text: {error.reason}", "save it as UTF-8", EXIT_USAGE) from None
     except SyntaxError as error:
         raise Failure(f"{path}:{error.lineno}: {error.msg}", "correct it", EXIT_USAGE) from None
     known = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
@@ -1359,7 +1362,8 @@ def run_jobs(args) -> int:
     prefix = f"{spec['name']}-{spec['key'][:8]}"
     state = state_of(api, namespace, prefix, spec)
     wanted = min(args.jobs - len(state["active"]), len(state["open"]))
-    at_most = math.ceil(args.timeout / 60) / 60 * flavor["usd_per_hour"] * max(wanted, 0) * args.rounds
+    later = (args.rounds - 1) * min(args.jobs, args.shards - len(state["done"]))  # whatever the first round leaves
+    at_most = math.ceil(args.timeout / 60) / 60 * flavor["usd_per_hour"] * (max(wanted, 0) + later)
     document = {**status_document(prefix, namespace, state), "at_most_usd": round(at_most, 4), "flavor": args.flavor,
                 "secrets": sorted(secrets), "rows": None if args.yes else rows_in(source)}  # fmt: skip
     (log if args.json else say)(card(args, spec, flavor, prices, document, wanted, private))
@@ -1367,12 +1371,14 @@ def run_jobs(args) -> int:
         fix = "a shorter --timeout, fewer --jobs or a cheaper --flavor"
         most = money(at_most, at_most=True)
         raise Failure(f"it can cost {most}, and --max-cost is {money(args.max_cost)}", fix, EXIT_NO)
-    if not args.yes and wanted > 0:
+    if not args.yes and wanted < 1:  # not even a later round starts what nobody agreed to
+        return answer_state(api, args, namespace, prefix, state)
+    if not args.yes:
         log("nothing was started; to start it: the same command with --yes")
         if args.json:
             emit(document)
         return EXIT_UNCONFIRMED
-    if wanted > 0 and not live:
+    if wanted + later > 0 and not live:
         raise Failure("the prices are not those of now, so nothing was started", "run the same command again")
     for round_ in range(args.rounds if args.follow else 1):
         if round_ and not state["open"]:
@@ -1455,8 +1461,7 @@ def start_jobs(api, args, namespace: str, prefix: str, spec: dict, function: Pat
     prepare_bucket(api, bucket)
     with on_hub(f"writing the map to the bucket {bucket}"):
         api.batch_bucket_files(bucket, add=[(json.dumps(spec, indent=2).encode(), f"{prefix}/map.json")])
-    header = re.search(r"^# dependencies = \[\n(.*?)^# \]", function.read_text("utf-8"), re.M | re.S)
-    needs = re.findall(r'"([^"]+)"', header[1]) if header else []
+    needs = dependencies_of(function)
     for job in range(count):
         only = ",".join(map(str, state["open"][job::count]))
         with on_hub("submitting a job"):
@@ -1469,6 +1474,21 @@ def start_jobs(api, args, namespace: str, prefix: str, spec: dict, function: Pat
                 volumes=[Volume(type="bucket", source=bucket, path=prefix, mount_path=MOUNT, read_only=False)],
             )  # fmt: skip
         log(f"job {started.id}: shards {only}")
+
+
+def dependencies_of(function: Path) -> list[str]:
+    """What the function's PEP 723 header says that it imports."""
+    try:
+        import tomllib
+    except ImportError:
+        import tomli as tomllib
+    text = function.read_text("utf-8").replace("\r\n", "\n")
+    header = re.search(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$", text)  # the pattern of PEP 723
+    try:
+        table = tomllib.loads(re.sub(r"(?m)^# ?", "", header["content"])) if header else {}
+    except tomllib.TOMLDecodeError as error:
+        raise Failure(f"{function}: its header is not TOML: {error}", "correct it", EXIT_USAGE) from None
+    return table.get("dependencies", [])
 
 
 def watch(api, namespace: str, prefix: str, spec: dict) -> None:
