@@ -81,6 +81,9 @@ def test_lint_names_each_wrong_command_with_its_line_and_no_right_one(tmp_path: 
     good = tmp_path / "good.md"
     good.write_text("`hf upload … --create-pr`\n\n```bash\n$ hf auth whoami\n```\n\n```python\nhf nonsense\n```\n")
     assert sync(SCRIPTS / "sync_reference.py", "--lint", good).stdout.startswith("2 commands")
+    good.write_text("```\n$ hf repo create x\n```\n\n```Bash\nhf upload a b --nope\n```\n")
+    bare = sync(SCRIPTS / "sync_reference.py", "--lint", good)
+    assert bare.returncode == 1 and "2 commands" in bare.stdout and "2 wrong" in bare.stdout, bare.stdout
     assert sync(SCRIPTS / "sync_reference.py", "--lint", tmp_path / "none.md").returncode == 2
 
 

@@ -182,7 +182,7 @@ SKILL = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"(?P<open><!-- hf: (?P<names>[a-z ]+) -->\n)(?P<body>.*?)(?P<close><!-- /hf -->)", re.S)
 FENCE = re.compile(r"^(?P<indent>[ ]*)```(?P<lang>\w*)[^\n]*\n(?P<code>.*?)^(?P=indent)```", re.S | re.M)
 SPAN = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)")
-SHELLS = {"bash", "sh", "shell", "console", "zsh"}
+SHELLS = {"", "bash", "sh", "shell", "console", "zsh", "fish", "shellsession", "terminal", "powershell", "cmd"}
 GONE_TABLE = re.compile(r"^\| gone \|.*?(?=^[^|]|\Z)", re.S | re.M)  # its first column names what must not be there
 PROGRAMS = ("hf", "huggingface-cli")
 HIDDEN_OPTIONS = {"--help", "--token"}  # a token belongs in HF_TOKEN, never on a command line
@@ -336,7 +336,7 @@ def uses(text: str, markdown: bool) -> Iterator[Use]:
     blank = re.compile(r"[^\n]")
     text = BLOCK.sub(lambda match: blank.sub(" ", match[0]), text)  # what this script wrote itself
     for fence in FENCE.finditer(text):
-        if fence["lang"] in SHELLS:
+        if fence["lang"].lower() in SHELLS:  # most of what people write has none
             yield from commands_of(fence["code"], text[: fence.start("code")].count("\n") + 1, True)
     prose = FENCE.sub(lambda match: blank.sub(" ", match[0]), text)
     for span in SPAN.finditer(prose):
