@@ -222,9 +222,27 @@ def test_the_bound_on_a_loss_holds_about_as_often_as_it_says(rows: int, shares: 
     beyond = 0
     for _ in range(1500):
         base, new = zip(*draw.choices(kinds, shares, k=rows), strict=True)
-        bound = script.newcombe(*([{"m": value} for value in side] for side in (base, new)), "m")
+        sides = ([{"m": value, "group": row} for row, value in enumerate(side)] for side in (base, new))
+        bound = script.newcombe(*sides, "m")
         beyond += bound > shares[2] - shares[1]
     assert 0 < beyond / 1500 < 0.04
+
+
+def test_rows_that_repeat_a_prompt_show_no_more_than_one_row_of_it() -> None:
+    script = module_of(SCRIPTS / "compare_evals.py")
+
+    def compared(base: float, new: float, groups: int, times: int) -> dict:
+        pair = [{"scores": {"m": value}} for value in (base, new)]
+        pairs = [[{**side, "group": str(group)} for side in pair] for group in range(groups) for _ in range(times)]
+        found: dict = script.compared_metric("m", pairs, "higher")
+        return found
+
+    for groups, times in ((1, 3), (3, 4), (30, 2)):
+        for base, new in ((1.0, 1.0), (0.0, 1.0), (1.0, 0.0)):
+            once, repeated = compared(base, new, groups, 1), compared(base, new, groups, times)
+            for name in ("p_value", "loss_at_most", "standing"):
+                assert repeated[name] == pytest.approx(once[name]), (name, groups, times, base, new)
+    assert compared(1.0, 1.0, 1, 3)["loss_at_most"] > 0.5 and compared(0.0, 1.0, 30, 2)["standing"] == "better"
 
 
 def by_rule(messages: list[dict]) -> str:

@@ -372,31 +372,34 @@ def compared_metric(metric: str, pairs: list, better: str) -> dict:
 
 
 def mcnemar(base: list[dict], new: list[dict], metric: str) -> float | None:
-    """Two-sided p of the exact McNemar test, where every value is 0 or 1 and every row is a group of its own.
+    """Two-sided p of the exact McNemar test, where every value is 0 or 1; rows of one group count as one.
 
     It holds for few rows, for which a bootstrap is too sure. Source: McNemar (1947); the exact form is a sign test
-    over the rows on which the models differ.
+    over the rows on which the models differ, and of a group over which way most of its rows flip.
     """
-    values = [(one[metric], other[metric]) for one, other in zip(base, new, strict=True)]
-    if {value for pair in values for value in pair} - {0.0, 1.0} or len({s["group"] for s in base}) < len(base):
+    if {sample[metric] for sample in (*base, *new)} - {0.0, 1.0}:
         return None
-    lost, won = values.count((1.0, 0.0)), values.count((0.0, 1.0))
+    gains: dict = {}
+    for one, other in zip(base, new, strict=True):
+        gains[one["group"]] = gains.get(one["group"], 0.0) + other[metric] - one[metric]
+    lost, won = sum(gain < 0 for gain in gains.values()), sum(gain > 0 for gain in gains.values())
     tail = sum(math.comb(lost + won, k) for k in range(min(lost, won) + 1)) / 2 ** (lost + won)
     return min(1.0, 2 * tail)
 
 
 def newcombe(base: list[dict], new: list[dict], metric: str, z: float = 1.959964) -> float:
-    """Lower end of the 95 % score interval of the difference of two shares over the same independent rows.
+    """Lower end of the 95 % score interval of the difference of two shares over the same rows.
 
     Where no row flips, a bootstrap says that the difference is exactly 0; this says how much the rows leave open.
+    Rows of one group may say the same, so that there are no more independent ones than groups.
     Source: Newcombe, Statistics in Medicine 17 (1998), method 10.
     """
-    rows = len(base)
+    rows = len({sample["group"] for sample in base})
     values = [(one[metric], other[metric]) for one, other in zip(base, new, strict=True)]
-    both, lost, won = values.count((1.0, 1.0)), values.count((1.0, 0.0)), values.count((0.0, 1.0))
-    neither = rows - both - lost - won
+    kinds = ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0))
+    both, lost, won, neither = (values.count(kind) * rows / len(values) for kind in kinds)
 
-    def wilson(right: int) -> tuple[float, float, float]:
+    def wilson(right: float) -> tuple[float, float, float]:
         share = right / rows
         middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
         half = z / (1 + z * z / rows) * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
