@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +117,47 @@ def test_an_agent_that_takes_too_long_is_ended_with_its_children_and_graded(
         pytest.fail("the agent's child still runs")
 
 
+def running(text: str) -> list[int]:
+    """The processes with `text` in their command lines."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            if text.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_eval_that_is_ended_leaves_no_agent_and_no_hub(number: int, example: Path, tmp_path: Path) -> None:
+    child, places = tmp_path / "child", tmp_path / "places"
+    places.mkdir()
+    agent = f"sh -c 'echo $$ > {child}.new && mv {child}.new {child}; exec sleep 60'"
+    command = [
+        sys.executable,
+        "-m",
+        "skillpack",
+        "eval",
+        str(example),
+        "--agent",
+        agent,
+        "--yes",
+        "--out",
+        str(tmp_path),
+    ]
+    with subprocess.Popen(
+        command, env={**os.environ, "TMPDIR": str(places)}, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for _ in range(600):
+            if child.exists():
+                break
+            time.sleep(0.1)
+        process.send_signal(number)
+        assert process.stderr is not None and "interrupted" in process.stderr.read()
+    assert process.returncode == 130 and not Path(f"/proc/{child.read_text().strip()}").exists()
+    assert not list(places.iterdir())
+    assert not running(str(places)), "the Hub has ended too"
+
+
 def test_what_an_agent_did_is_kept_when_the_grader_fails(example: Path, stand_in: Path, tmp_path: Path) -> None:
     program = example / "evals/tasks.py"
     program.write_text(program.read_text("utf-8").replace('yield "The README is unchanged"', 'yield "Another text"'))
@@ -148,15 +192,12 @@ def test_an_agent_that_leaves_pipes_and_sockets_is_graded(example: Path, tmp_pat
 
 def test_an_agent_that_ends_the_hub_is_kept_and_the_next_run_is_made(example: Path, tmp_path: Path) -> None:
     ending, out = tmp_path / "ending.py", tmp_path / "out"
-    look = "import json, os, signal, urllib.request\nfrom pathlib import Path\n"
-    kill = (
-        "own = Path(os.environ['HF_HOME']).parent / 'hub'\n"
-        "for entry in Path('/proc').iterdir():\n"
-        "    if entry.name.isdigit() and str(own).encode() in (entry / 'cmdline').read_bytes():\n"
-        "        os.kill(int(entry.name), signal.SIGKILL)\n"
-        "print('no more Hub')\n"
+    body = inspect.getsource(running)
+    own = "str(Path(os.environ['HF_HOME']).parent / 'hub')"
+    ending.write_text(
+        f"import os, signal\nfrom contextlib import suppress\nfrom pathlib import Path\n{body}\n"
+        f"for process in running({own}):\n    os.kill(process, signal.SIGKILL)\nprint('no more Hub')\n"
     )
-    ending.write_text(look + kill)
     done = evaluate(example, "--agent", f"{sys.executable} {ending}", "--out", out, "--yes")
     assert done.returncode == 1 and done.stderr.count("not made: ") == 2, done.stderr
     run = out / "example/eval-append/with_skill/run-1"

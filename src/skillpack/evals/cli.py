@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -99,6 +100,9 @@ def evaluate(
     if todo and not yes:
         click.echo("each run spends what the agent costs, and runs commands on this machine: --yes to start", err=True)
         return EXIT_UNCONFIRMED
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _interrupt)
     problems = _run(todo, chosen, timeout * 60, max_minutes, max_cost)
     documents = _summaries(trials, chosen.name, problems, out)
     if upskill:
@@ -110,6 +114,11 @@ def evaluate(
 
     click.echo(json.dumps(documents, indent=2) if as_json else "\n".join(map(table, documents)), nl=as_json)
     return EXIT_FINDINGS if problems else 0
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Ends this program as Ctrl-C does: else the agent, in a session of its own, would go on and spend."""
+    raise KeyboardInterrupt
 
 
 def _run(todo: list[Any], agent: Any, timeout: float, max_minutes: float | None, max_cost: float | None) -> list[str]:
