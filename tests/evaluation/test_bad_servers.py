@@ -86,3 +86,11 @@ def test_half_an_emoji_and_a_line_separator_in_an_answer_are_compared_like_any_o
     code = module_of(SCRIPTS / "compare_evals.py").main([str(tmp_path / "base"), str(tmp_path / "new")])
     flips = json.loads((tmp_path / "new/comparison.json").read_text("utf-8"))["tasks"][0]["flips"]["exact"]
     assert code == 0 and [flip["new"] for flip in flips["lost"]] == ["half ? of one", "one\u2028two\x85three"]
+
+
+def test_an_address_that_is_none_is_a_wrong_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = module_of(SCRIPTS / "run_eval.py")
+    for address in ("localhost:8000/v1", "notaurl"):
+        with pytest.raises(SystemExit) as left:
+            script.main(asked(tmp_path, address, ["a"], "out"))
+        assert left.value.code == 2 and "http://" in capsys.readouterr().err

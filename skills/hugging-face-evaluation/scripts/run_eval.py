@@ -1967,6 +1967,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
                       "--prompt, and use --score exact")  # fmt: skip
     if (args.score == "judge") != bool(args.judge_url and args.judge_model):
         options.error("--score judge goes with --judge-url and --judge-model")
+    if any(url and not re.match("https?://.", url) for url in (args.endpoint, args.judge_url)):
+        options.error("--endpoint and --judge-url are addresses, as http://localhost:8000/v1")
     if args.choices and args.choice:
         options.error("give --choices or --choice")
     if min(args.batch_size, args.max_new_tokens, args.max_length, args.limit or 1) < 1:
