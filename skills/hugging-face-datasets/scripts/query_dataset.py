@@ -11,8 +11,9 @@
 """SQL over datasets of the Hub and files of this machine, with DuckDB: query, describe, count, export, push.
 
 SOURCE is a file, a folder, a Hub dataset, an hf:// pattern, or - for none; in SQL it is the table `data`. More tables:
---table NAME=SOURCE. Remote Parquet is read in parts, through the Hub's own client: the token reaches neither DuckDB
-nor any SQL. Lists count from 1: answers[1] is the first.
+--table NAME=SOURCE. Remote Parquet is read in parts, through the Hub's own client: DuckDB is not given the token. SQL
+writes nothing, but reads every file that you can read (read_text), the one of a saved token too: run none unread.
+Lists count from 1: answers[1] is the first.
 
 examples:
   python scripts/query_dataset.py query me/chats "SELECT topic, count(*) FROM data GROUP BY topic"
@@ -167,7 +168,7 @@ def run(main: Callable[[list[str]], int]) -> int:
         elif isinstance(error, OSError) and error.filename and error.strerror:
             log(f"error: {error.filename}: {error.strerror}\n  fix: a file or folder that this user may use")
         else:
-            log(f"{traceback.format_exc()}error: this is a defect of the script, or of a library that it calls")
+            log(f"{traceback.format_exc()}unforeseen: a defect of the script, or of a library that it calls")
         return EXIT_FAILED
 
 
