@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -140,6 +141,17 @@ def test_a_plan_edited_to_nonsense_is_refused_by_its_schema(plan, script, part, 
     path.write_text(json.dumps(document))
     done = script("train_sft.py", "--plan", path)
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said_and_the_one_before_is_kept(tmp_path, plan):
+    process = start(tmp_path, plan(steps=3000, save_seconds=0.3))
+    whole = (tmp_path / "runs/tiny/checkpoints").glob
+    wait_for(lambda: list(whole("checkpoint-*/whole")), process, tmp_path)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (700_000, 700_000))  # the optimizer's file is larger
+    assert process.wait(timeout=120) == 3
+    said = (tmp_path / "said").read_text()
+    assert "could not be written: the disk of runs/tiny is full" in said and "Traceback" not in said
+    assert list(whole("checkpoint-*/whole"))
 
 
 def test_the_deadline_stops_a_run_with_a_checkpoint(tmp_path, plan, script):

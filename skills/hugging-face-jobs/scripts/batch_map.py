@@ -172,7 +172,7 @@ def run(main: Callable[[list[str]], int]) -> int:
         elif isinstance(error, OSError) and error.filename and error.strerror:
             log(f"error: {error.filename}: {error.strerror}\n  fix: a file or folder that this user may use")
         else:
-            log(f"{traceback.format_exc()}error: this is a defect of the script, or of a library that it calls")
+            log(f"{traceback.format_exc()}unforeseen: a defect of the script, or of a library that it calls")
         return EXIT_FAILED
 
 
@@ -546,7 +546,8 @@ SYMPTOMS = {
         "out of memory",
     ),
     "disk": (
-        r"No space left on device|GB free, the checkpoints and the model need|Errno 28|Disk quota exceeded",
+        r"No space left on device|GB free, the checkpoints and the model need|Errno 28|Disk quota exceeded"
+        r"|inline_container.*unexpected pos|a checkpoint could not be written",
         "the disk is full",
     ),
     "columns": (
@@ -1310,7 +1311,8 @@ def work_shard(spec: dict, function, rows, shard: int, folder: Path) -> None:
         return
     each, more = divmod(len(rows), spec["shards"])
     begin = each * shard + min(shard, more)  # as `Dataset.shard(contiguous=True)` cuts
-    piece = rows.shard(num_shards=spec["shards"], index=shard, contiguous=True)
+    empty = begin >= len(rows)  # more shards than rows: `shard` raises an IndexError
+    piece = [] if empty else rows.shard(num_shards=spec["shards"], index=shard, contiguous=True)
     size, written = spec["part_rows"], 0
     for start in range(0, len(piece), size):
         path = folder / f"part-{begin + start:09d}.jsonl"

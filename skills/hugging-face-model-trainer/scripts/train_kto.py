@@ -170,7 +170,7 @@ def run(main: Callable[[list[str]], int]) -> int:
         elif isinstance(error, OSError) and error.filename and error.strerror:
             log(f"error: {error.filename}: {error.strerror}\n  fix: a file or folder that this user may use")
         else:
-            log(f"{traceback.format_exc()}error: this is a defect of the script, or of a library that it calls")
+            log(f"{traceback.format_exc()}unforeseen: a defect of the script, or of a library that it calls")
         return EXIT_FAILED
 
 
@@ -1778,7 +1778,12 @@ def train_guarded(trainer, guard, out: Path, args) -> None:
         if not checkpoint:
             try_longest(trainer)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except Exception as error:  # libraries have many types for it; what is not about memory goes on
+    except Exception as error:  # libraries have many types for it; what is not about memory or the disk goes on
+        if "unexpected pos" in str(error):  # all that torch.save says of a write that failed
+            raise Failure(
+                f"a checkpoint could not be written: the disk of {out} is full, or a quota reached",
+                "free some, then run the same command: it continues from the last whole checkpoint",
+            ) from None
         if not out_of_memory(error):
             raise
         short = error

@@ -16,7 +16,8 @@ SYMPTOMS = {
         "out of memory",
     ),
     "disk": (
-        r"No space left on device|GB free, the checkpoints and the model need|Errno 28|Disk quota exceeded",
+        r"No space left on device|GB free, the checkpoints and the model need|Errno 28|Disk quota exceeded"
+        r"|inline_container.*unexpected pos|a checkpoint could not be written",
         "the disk is full",
     ),
     "columns": (
