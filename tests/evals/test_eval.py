@@ -177,6 +177,7 @@ os.mkfifo("pipe")
 socket.socket(socket.AF_UNIX).bind("agent.sock")
 Path("link").symlink_to("nowhere")
 print('{"type": "assistant", "message": "I am no preset"}')
+raise SystemExit(3)
 """
 
 
@@ -187,6 +188,7 @@ def test_an_agent_that_leaves_pipes_and_sockets_is_graded(example: Path, tmp_pat
     assert done.returncode == 0, done.stderr
     run = out / "example/eval-append/with_skill/run-1"
     assert {path.name for path in (run / "outputs").iterdir()} >= {"link", "week47.jsonl"}
+    assert "; the agent ended with 3" in done.stderr and "- 1 of 1 runs: the agent ended with 3" in done.stdout
     assert not (run / "outputs/pipe").exists() and load(run / "grading.json")["summary"]["total"] == 2
 
 

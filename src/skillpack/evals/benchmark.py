@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -102,7 +102,7 @@ def benchmark(skill: str, agent: str, runs: list[dict[str, Any]], notes: list[st
         "runs": runs,
         "run_summary": summary,
         "intervals": intervals,
-        "notes": [*notes, *_worse(runs)],
+        "notes": [*notes, *_noted(runs), *_worse(runs)],
     }
 
 
@@ -117,6 +117,12 @@ def _intervals(runs: list[dict[str, Any]], key: str) -> dict[str, list[float]]:
         pair = [[arms[arm][task] for task in both] for arm in (WITH, WITHOUT)]
         rows["difference"] = interval(pair, lambda drawn: mean(drawn[0]) - mean(drawn[1]))
     return rows
+
+
+def _noted(runs: list[dict[str, Any]]) -> list[str]:
+    """How many runs have a note of their own: an agent that is not signed in fails each, and all arms are alike."""
+    counts = Counter(note for run in runs for note in run.get("notes", ()))
+    return [f"{count} of {len(runs)} runs: {note}" for note, count in counts.most_common()]
 
 
 def _worse(runs: list[dict[str, Any]]) -> list[str]:

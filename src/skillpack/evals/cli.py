@@ -144,12 +144,14 @@ def _run(todo: list[Any], agent: Any, timeout: float, max_minutes: float | None,
             problems.append(f"{trial.title}: {failure}")
             click.echo(f"  not made: {failure}", err=True)
             continue
-        found = trial.result()["result"]
+        row = trial.result()
+        found = row["result"]
         spent += found["usd"] or 0.0
         if max_cost is not None and found["usd"] is None:
             problems.append(f"{agent.name} does not report its cost, so --max-cost cannot be kept; use --max-minutes")
             break
-        click.echo(f"  {found['passed']} of {found['total']} in {found['time_seconds']:.0f} s", err=True)
+        noted = "".join(f"; {note}" for note in row["notes"])
+        click.echo(f"  {found['passed']} of {found['total']} in {found['time_seconds']:.0f} s{noted}", err=True)
     for problem in problems:
         click.echo(problem, err=True)
     return problems
