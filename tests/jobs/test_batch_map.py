@@ -135,6 +135,15 @@ def test_a_map_is_shown_tried_and_run_and_rows_may_become_several(desk: Desk) ->
     assert list(desk.api.list_bucket_tree(f"{desk.user}/skillpack-maps", recursive=True)) == []
 
 
+def test_more_shards_than_rows_are_no_failure(desk: Desk) -> None:
+    data = numbers(desk, 2)
+    desk.write("work.py", MAPPED)
+    call = ("run", data, "--function", "work.py:twins", "--shards", 4, "--jobs", 1, "--timeout", "10m", "--yes")
+    assert desk.json("batch_map.py", *call, "--follow")["done"] == [0, 1, 2, 3]
+    merged = desk.json("batch_map.py", "merge", "work")
+    assert (merged["rows_in"], len(merged_rows(desk, merged["folder"]))) == (2, 4)
+
+
 def test_no_round_starts_what_nobody_agreed_to_and_the_ceiling_is_of_all_rounds(desk: Desk) -> None:
     data = numbers(desk, 4)
     desk.write("work.py", MAPPED.replace("dependencies = []", "dependencies = ['pyarrow']"))

@@ -159,7 +159,7 @@ def run(main: Callable[[list[str]], int]) -> int:
         elif isinstance(error, OSError) and error.filename and error.strerror:
             log(f"error: {error.filename}: {error.strerror}\n  fix: a file or folder that this user may use")
         else:
-            log(f"{traceback.format_exc()}error: this is a defect of the script, or of a library that it calls")
+            log(f"{traceback.format_exc()}unforeseen: a defect of the script, or of a library that it calls")
         return EXIT_FAILED
 
 
