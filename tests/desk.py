@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from huggingface_hub import HfApi, JobInfo
 
+from tests import warm
 from tests.conftest import LocalHub
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class BaseDesk:
 
     scripts: ClassVar[Path]
     timeout: ClassVar[float] = 120  # seconds that a script may take
+    warm: ClassVar[tuple[str, ...]] = ()  # how the names of scripts begin that are forked from a warm Python
     traceback: ClassVar[str] = "Traceback"  # what no stderr holds: a regular expression
 
     hub: LocalHub
@@ -61,8 +63,8 @@ class BaseDesk:
 
     @property
     def home(self) -> Path:
-        """HF_HOME of the scripts: a cache of their own."""
-        return self.folder.parent / "hf-home"
+        """HF_HOME of the scripts: a cache of their own, or one for all, so that one warm Python serves them."""
+        return self.hub.home if self.warm else self.folder.parent / "hf-home"
 
     @property
     def settings(self) -> dict[str, str]:
@@ -81,6 +83,8 @@ class BaseDesk:
         self, command: list[str], environment: dict[str, str], given: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Any command, run in the folder to its end; `given` is all that it can read from stdin."""
+        if command[0] == sys.executable and Path(command[1]).name.startswith(self.warm):
+            return warm.run(command[1:], self.folder, environment, self.timeout)
         return subprocess.run(
             command, cwd=self.folder, env=environment, input=given, capture_output=True, text=True,
             timeout=self.timeout, check=False,

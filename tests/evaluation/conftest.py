@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import random
-import secrets
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,70 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import HfApi
 
-from tests import warm
 from tests.conftest import LocalHub
+from tests.desk import BaseDesk
 from tests.trainer.conftest import tiny_model  # noqa: F401 - a fixture
 
 SKILL = Path(__file__).parents[2] / "skills/hugging-face-evaluation"
 SCRIPTS = SKILL / "scripts"
 
 
-@dataclass(frozen=True)
-class Desk:
-    """A folder in which the scripts run as one user of the local Hub."""
-
-    hub: LocalHub
-    folder: Path
-    user: str
-    token: str
-
-    @property
-    def api(self) -> HfApi:
-        return self.hub.api(self.token)
-
-    def environment(self, **changes: str | None) -> dict[str, str]:
-        found = self.hub.env(token=self.token) | {k: v for k, v in changes.items() if v is not None}
-        return {name: value for name, value in found.items() if changes.get(name, "") is not None}
-
-    def command(self, name: str, *arguments: object) -> list[str]:
-        return [sys.executable, str(SCRIPTS / name), *map(str, arguments)]
-
-    def script(self, name: str, *arguments: object, **changes: str | None) -> subprocess.CompletedProcess[str]:
-        """A script of the skill, run to its end. Neither its output nor what it wrote holds the token."""
-        command, environment = self.command(name, *arguments), self.environment(**changes)
-        if name == "run_eval.py" and command[0] == sys.executable:  # the one that loads models
-            done = warm.run(command[1:], self.folder, environment, timeout=240)
-        else:
-            done = subprocess.run(
-                command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=240, check=False
-            )
-        assert "Traceback" not in done.stderr, done.stderr
-        secrets_planted = [self.token, *(v for k, v in changes.items() if v and ("KEY" in k or "TOKEN" in k))]
-        written = [path.read_text("utf-8", "replace") for path in self.folder.rglob("*") if path.is_file()]
-        for secret in secrets_planted:
-            assert not any(secret in text for text in (done.stdout, done.stderr, *written)), "a secret was written"
-        return done
-
-    def json(self, name: str, *arguments: object, code: int = 0, **changes: str | None) -> Any:
-        """What a script prints with --json, and that it ends with `code`."""
-        done = self.script(name, *arguments, "--json", **changes)
-        assert done.returncode == code, done.stderr
-        return json.loads(done.stdout)
+class Desk(BaseDesk):
+    scripts = SCRIPTS
+    timeout = 240
+    warm = ("run_eval.py",)  # the one that loads models
 
     def rows(self, name: str, rows: list[dict]) -> Path:
-        path = self.folder / name
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        return path
+        return self.write(name, rows)
 
 
 @pytest.fixture
 def desk(hub: LocalHub, tmp_path: Path) -> Desk:
-    user = f"user-{secrets.token_hex(4)}"
-    folder = tmp_path / "work"
-    folder.mkdir()
-    return Desk(hub, folder, user, hub.add_token(user))
+    return Desk.new(hub, tmp_path / "work")
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import socket
 import sqlite3
@@ -21,6 +20,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from tests.conftest import LocalHub
+from tests.desk import new_user
 
 SKILL = Path(__file__).parents[2] / "skills/hugging-face-trackio"
 SCRIPTS = SKILL / "scripts"
@@ -136,8 +136,7 @@ class Desk(Bench):
 @pytest.fixture
 def desk(hub: LocalHub, tmp_path: Path, logged: Path) -> Desk:
     shutil.copytree(logged, tmp_path / "trackio")
-    user = f"user-{secrets.token_hex(4)}"
-    token = hub.add_token(user)
+    user, token = new_user(hub)
     settings = hub.env(token=token, TRACKIO_DIR=str(tmp_path / "trackio"), HF_HOME=str(tmp_path / "hf-home"))
     return Desk(tmp_path, settings, hub, user, token)
 
