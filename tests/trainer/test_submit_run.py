@@ -239,6 +239,7 @@ def test_without_credit_it_says_how_to_get_some(bench: Bench) -> None:
     ("arguments", "changes", "code", "message"),
     [
         (["--max-cost", "0.001"], {}, 1, "it can cost $0.0050, and --max-cost is $0.0010"),
+        (["--max-cost", "nan"], {}, 1, "it can cost $0.0050, and --max-cost is $nan"),
         (["--namespace", "somebody-else"], {}, 3, "is not a member of 'somebody-else'"),
         (["--secret", "NOT_SET_ANYWHERE"], {}, 2, "NOT_SET_ANYWHERE"),
         (["--label", "a b=c"], {}, 2, "--label"),

@@ -547,7 +547,7 @@ def main(argv: list[str]) -> int:
     document = plan(api, namespace, args)
     (log if args.json else say)(card(document))
     most = document["at_most_usd"]
-    if args.max_cost is not None and most > args.max_cost:
+    if args.max_cost is not None and not most <= args.max_cost:  # nothing is below NaN
         raise Failure(f"it can cost {money(most, at_most=True)}, and --max-cost is {money(args.max_cost)}",
                       "a shorter --timeout, a cheaper --flavor, or a --limit for run_eval.py", EXIT_NO)  # fmt: skip
     path = Path("evals") / f"{args.name}.job.json"

@@ -818,7 +818,7 @@ def main(argv: list[str]) -> int:
     calls = calls_of(plan, document, args, script, flavor.name, secrets)
     document["commands"] = [equivalent(call) for call in calls]
     (log if args.json else say)(card(plan, document))
-    if args.max_cost is not None and document["at_most_usd"] > args.max_cost:
+    if args.max_cost is not None and not document["at_most_usd"] <= args.max_cost:  # nothing is below NaN
         raise Failure(
             f"it can cost {money(document['at_most_usd'], at_most=True)}, and --max-cost is {money(args.max_cost)}",
             f"a shorter --timeout ({money(document['usd_per_hour'])} an hour), a cheaper flavor, or fewer steps",

@@ -99,9 +99,13 @@ def hub(
         raise click.UsageError("--detach serves 127.0.0.1 only; serve another address in the foreground")
     try:
         if detach:
-            address, _ = server.spawn(
-                root, user, port, token, isolated=isolated, rate_limit=rate_limit, run_spaces=run_spaces
-            )
+            address = server.running(root)
+            if address is not None and address.serves(user, port, token):  # `eval` in a second shell gets the same
+                click.echo(f"hub: runs already, at {address.url}", err=True)
+            else:
+                address, _ = server.spawn(
+                    root, user, port, token, isolated=isolated, rate_limit=rate_limit, run_spaces=run_spaces
+                )
             click.echo(address.exports())
             return
         server.serve(root, user, port, token, host, _announce, isolated, rate_limit, run_spaces)
@@ -164,7 +168,10 @@ def page(context: click.Context, root: Path | None) -> None:
 def stop(context: click.Context, root: Path | None) -> None:
     """Stop the Hub; content stays."""
     stopped = server.stop(_root(context, root))
-    click.echo("stopped" if stopped else "not running")
+    if stopped:
+        click.echo("stopped; a shell that was pointed at it goes back by: unset HF_ENDPOINT HF_TOKEN")
+    else:
+        click.echo("not running")
 
 
 @hub.command()

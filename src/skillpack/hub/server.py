@@ -46,6 +46,10 @@ class Address:
     def exports(self) -> str:
         return f"export HF_ENDPOINT={self.url}\nexport HF_TOKEN={self.token}"
 
+    def serves(self, user: str, port: int, token: str | None) -> bool:
+        """Whether it is what was asked for: this user, this port or any (0), this token or any."""
+        return self.user == user and token in (None, self.token) and port in (0, int(self.url.rpartition(":")[2]))
+
     def environment(self) -> dict[str, str]:
         return {"HF_ENDPOINT": self.url, "HF_TOKEN": self.token}
 
