@@ -192,6 +192,57 @@ def test_an_agent_that_leaves_pipes_and_sockets_is_graded(example: Path, tmp_pat
     assert not (run / "outputs/pipe").exists() and load(run / "grading.json")["summary"]["total"] == 2
 
 
+#: Claude Code without a login prints this and ends with 1; with one it does the task (and here then fails).
+SIGNED_OUT = """
+import json, os, sys
+from pathlib import Path
+from subprocess import run
+runs, stand_in, signed_in, prompt = sys.argv[1:]
+with open(runs, "a") as file:
+    file.write("run\\n")
+if Path(signed_in).exists():
+    run([sys.executable, stand_in, prompt], check=True)
+    raise SystemExit(1)
+said = "Not logged in with " + os.environ["PLANTED_API_KEY"] + " · Please run /login"
+print(json.dumps({"type": "assistant", "message": {"content": [{"type": "text", "text": said}]}}))
+usage = {"input_tokens": 0, "output_tokens": 0}
+print(json.dumps({"type": "result", "is_error": True, "result": said, "usage": usage, "total_cost_usd": 0}))
+raise SystemExit(1)
+"""
+
+
+def test_an_agent_that_is_not_signed_in_is_no_measurement_and_its_run_is_made_after_the_login(
+    example: Path, stand_in: Path, tmp_path: Path
+) -> None:
+    program, runs, signed_in, out = (tmp_path / name for name in ("signed_out.py", "runs", "signed-in", "out"))
+    program.write_text(SIGNED_OUT, encoding="utf-8")
+    agent = f"{sys.executable} {program} {runs} {stand_in} {signed_in} {{prompt}}"
+    done = evaluate(example, "--agent", agent, "--out", out, "--yes", "--repeats", 2)
+    assert done.returncode == 1 and done.stdout == "", "no table of nothing"
+    assert "'Not logged in with *** · Please run /login'. Sign in to it" in done.stderr
+    assert "(4 runs were not made)" in done.stderr and runs.read_text() == "run\n", "it stops at the first"
+    kept = [path.relative_to(out) for path in out.rglob("*") if path.is_file()]
+    assert kept == [Path("example/eval-append/with_skill/run-1/transcript.txt")]
+    assert str(kept[0]) in done.stderr and PLANTED not in (out / kept[0]).read_text("utf-8") + done.stderr
+
+    signed_in.touch()
+    again = evaluate(example, "--agent", agent, "--out", out, "--yes", "--arm", "with")
+    assert again.returncode == 0 and "0 made already" in again.stderr, again.stderr
+    run = out / kept[0].parent
+    assert load(run / "timing.json")["exit_code"] == 1 and load(run / "grading.json")["summary"]["passed"] == 2
+
+
+def test_an_agent_that_counts_nothing_is_measured_by_what_it_wrote(example: Path, tmp_path: Path) -> None:
+    hub = "hf repos create me/mine --exist-ok >&2"
+    for number, (work, code) in enumerate([("true", 1), ("touch notes", 0), (hub, 0)]):
+        out = tmp_path / f"out-{number}"
+        agent = f"sh -c '{work}; echo it broke >&2; exit 3'"
+        done = evaluate(example, "--agent", agent, "--out", out, "--yes", "--arm", "with")
+        assert done.returncode == code, done.stderr
+        assert ("said at last 'it broke'" in done.stderr) == bool(code)
+        assert len(list(out.rglob("grading.json"))) == 1 - code
+
+
 def test_an_agent_that_ends_the_hub_is_kept_and_the_next_run_is_made(example: Path, tmp_path: Path) -> None:
     ending, out = tmp_path / "ending.py", tmp_path / "out"
     body = inspect.getsource(running)
@@ -235,6 +286,8 @@ def test_an_agent_that_hides_its_cost_is_not_run_under_a_limit_of_cost(example: 
         (["--agent", "'"], "No closing quotation"),
         (["--agent", "no-such-agent {prompt}", "--yes"], "no-such-agent: No such file"),
         ([], "say who does the tasks"),
+        (["--agent", "claude", "--timeout", "nan"], "nan is no number of minutes"),
+        (["--agent", "claude", "--max-cost", "nan"], "nan is no number of minutes or dollars"),
     ],
 )
 def test_a_wrong_call_says_what_to_do(arguments: list[str], problem: str, example: Path, tmp_path: Path) -> None:

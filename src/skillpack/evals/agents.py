@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from skillpack.diagnostics import redacted
-from skillpack.errors import UsageFailure
+from skillpack.errors import Failure, UsageFailure
 from skillpack.kit.script import SECRET
 
 #: Each may run commands without asking, in the folder of the trial: the trial's Hub is local, the machine is not.
@@ -36,6 +36,10 @@ SKILL_FOLDERS = {"claude": ".claude/skills"}
 SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|COOKIE")
 #: Seconds that an agent has between being asked to end and being killed.
 GRACE = 5
+
+
+class AgentFailed(Failure):
+    """The agent ended with an error and had done nothing: it is not signed in, say, or its flags are wrong."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,13 @@ def read_output(text: str) -> Said:
             continue
         seen = True
     return replace(said, calls=calls) if seen else Said(text)
+
+
+def last_line(said: Said, errors: str) -> str:
+    """The line that an agent said last: of its answer where it prints events, else of its errors or its output."""
+    texts = (errors, said.report) if said.calls is None else (said.report, errors)
+    told = next((text for text in texts if text.strip()), "(nothing)")
+    return told.strip().splitlines()[-1][:500]
 
 
 def redact(text: str, environment: Mapping[str, str]) -> str:

@@ -120,7 +120,7 @@ def _intervals(runs: list[dict[str, Any]], key: str) -> dict[str, list[float]]:
 
 
 def _noted(runs: list[dict[str, Any]]) -> list[str]:
-    """How many runs have a note of their own: an agent that is not signed in fails each, and all arms are alike."""
+    """How many runs have a note of their own: where the agent ended each with an error, all arms are alike."""
     counts = Counter(note for run in runs for note in run.get("notes", ()))
     return [f"{count} of {len(runs)} runs: {note}" for note, count in counts.most_common()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import time
 from importlib.util import find_spec
@@ -17,6 +18,13 @@ from skillpack.kit.script import EXIT_UNCONFIRMED, write_atomic
 PATHS = click.argument("skills", metavar="SKILL...", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
+def _finite(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    """Refuses nan, which reaches no limit, and inf."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number of minutes or dollars", context, option)
+    return value
+
+
 @click.command(
     name="eval",
     epilog="Examples:\n\n  skillpack eval skills/NAME --agent claude --task append --repeats 3 --yes\n\n"
@@ -28,10 +36,11 @@ PATHS = click.argument("skills", metavar="SKILL...", nargs=-1, required=True, ty
 @click.option("--task", "only", multiple=True, metavar="ID", help="Only this task; may be given again.")
 @click.option("--arm", type=click.Choice(["both", "with", "without"]), default="both", show_default=True)
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Runs of each task in each arm.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True,
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, callback=_finite,
               help="Minutes for one run: the agent, and the jobs that it leaves.")  # fmt: skip
-@click.option("--max-minutes", type=float, help="Start no further run after this many.")
-@click.option("--max-cost", type=float, help="Start no further run once the agent has reported this many dollars.")
+@click.option("--max-minutes", type=float, callback=_finite, help="Start no further run after this many.")
+@click.option("--max-cost", type=float, callback=_finite,
+              help="Start no further run once the agent has reported this many dollars.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("skill-evals"), show_default=True)
 @click.option("--harbor", type=click.Path(path_type=Path, file_okay=False), help="Write the tasks for Harbor here.")
 @click.option("--upskill", type=click.Path(path_type=Path, file_okay=False), help="Write the runs for upskill here.")
@@ -57,8 +66,8 @@ def evaluate(
     Runs that are there already are not done again. The agent is not confined: it works on this machine as you do.
     Transcripts are kept, without the values of secret variables and without tokens.
 
-    Exit codes: 0 every run was made, 1 a limit came first or a run could not be made, 2 wrong usage, 4 would run
-    agents: again with --yes.
+    Exit codes: 0 every run was made, 1 a limit came first, a run could not be made, or the agent itself failed
+    (it is not signed in, say), 2 wrong usage, 4 would run agents: again with --yes.
     """
     from skillpack.evals.agents import read_agent
     from skillpack.evals.suite import read_suite
@@ -124,6 +133,7 @@ def _interrupt(number: int, frame: object) -> None:
 def _run(todo: list[Any], agent: Any, timeout: float, max_minutes: float | None, max_cost: float | None) -> list[str]:
     """Makes the runs, one after another; what could not be made, and why."""
     from skillpack.errors import Failure
+    from skillpack.evals.agents import AgentFailed
     from skillpack.evals.trial import run_trial
     from skillpack.hub.server import HubNotStarted
 
@@ -140,6 +150,9 @@ def _run(todo: list[Any], agent: Any, timeout: float, max_minutes: float | None,
             run_trial(trial, agent, timeout)
         except UsageFailure:
             raise
+        except AgentFailed as failure:  # it would fail each, and that is no measurement of the skill
+            problems.append(f"{trial.title}: {failure} ({len(todo) - number + 1} runs were not made)")
+            break
         except (Failure, OSError, HubNotStarted) as failure:
             problems.append(f"{trial.title}: {failure}")
             click.echo(f"  not made: {failure}", err=True)

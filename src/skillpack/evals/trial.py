@@ -12,13 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from skillpack.evals.agents import Agent, Ending, Said, read_output, redact, run_agent
+from skillpack.evals.agents import Agent, AgentFailed, Ending, Said, last_line, read_output, redact, run_agent
 from skillpack.evals.suite import EvalTask
 from skillpack.kit.script import write_atomic
 
@@ -115,7 +115,8 @@ def environment_for(hub: dict[str, str], scratch: Path) -> dict[str, str]:
 def run_trial(trial: Trial, agent: Agent, timeout: float) -> None:
     """Does the task, and writes grading.json, timing.json, report.md, transcript.txt and outputs/ in its folder.
 
-    `timeout` (seconds) is for the agent and the jobs that it leaves. Raises Failure when it cannot be set up or graded.
+    `timeout` (seconds) is for the agent and the jobs that it leaves. Raises Failure when it cannot be set up or graded,
+    and AgentFailed, keeping transcript.txt alone, for an agent that ended with an error and had done nothing.
     """
     with tempfile.TemporaryDirectory(prefix="task-") as place, tempfile.TemporaryDirectory(prefix="hub-") as root:
         work, scratch = Path(place) / "work", Path(root)
@@ -126,15 +127,25 @@ def run_trial(trial: Trial, agent: Agent, timeout: float) -> None:
             home = work / agent.skill_folder
             if trial.arm == WITH:
                 shutil.copytree(trial.task.skill, home / trial.task.skill_name, ignore=HIDDEN)
+            start = _state(work, scratch / "hub")
             ending = run_agent(agent, trial.task.prompt, work, environment, timeout)
             said = read_output(redact(ending.output, environment))
+            transcript = redact(_transcript(agent, trial.task.prompt, ending), environment)
+            failed = ending.code and not ending.timed_out and not (said.tokens or said.calls)
+            if failed and _state(work, scratch / "hub") == start:
+                shutil.rmtree(trial.folder, ignore_errors=True)
+                write_atomic(trial.folder / "transcript.txt", transcript)
+                raise AgentFailed(
+                    f"{agent.name} itself failed: it ended with {ending.code}, had done nothing, and said at last"
+                    f" {last_line(said, redact(ending.errors, environment))!r}. Sign in to it, or mend --agent, then"
+                    f" give the same command again; all that it said: {trial.folder / 'transcript.txt'}"
+                )
             try:
                 jobs = _settled(hub, before, timeout - ending.seconds)
             except OSError:  # the agent ended the Hub: what it did is kept, and grading says that it cannot be graded
                 jobs = []
             if trial.arm == WITH:
                 shutil.rmtree(home / trial.task.skill_name, ignore_errors=True)
-            transcript = redact(_transcript(agent, trial.task.prompt, ending), environment)
             shutil.rmtree(trial.folder, ignore_errors=True)  # of a run that was cut
             unkept = _kept(work, trial.folder / "outputs")
             for name, text in (("report.md", said.report), ("transcript.txt", transcript)):
@@ -150,6 +161,20 @@ def run_trial(trial: Trial, agent: Agent, timeout: float) -> None:
         # one list under two names: agentskills.io reads the first, skill-creator the second
         grading = {"assertion_results": results, "expectations": results, "summary": graded["summary"], "notes": notes}
         write_atomic(trial.folder / "grading.json", _json(grading))  # last: it says that the rest is there
+
+
+def _state(*roots: Path) -> dict[Path, tuple[int, int]]:
+    """Path -> (bytes, mtime) of all below `roots`: it is another one after a file or the Hub was written to.
+
+    What only reads a Hub writes nothing below the Hub's root.
+    """
+    found = {}
+    for folder, folders, names in (walked for root in roots for walked in os.walk(root)):
+        for path in (Path(folder, name) for name in (*folders, *names)):
+            with suppress(OSError):  # the Hub's database removes files of its own
+                about = path.lstat()
+                found[path] = (about.st_size, about.st_mtime_ns)
+    return found
 
 
 def _kept(work: Path, outputs: Path) -> int:
