@@ -123,6 +123,56 @@ def test_a_finding_is_answered_for_by_a_comment(run: Verify, tmp_path: Path) -> 
     assert said == {("a.md", "command-unknown"), ("c.md", "suppression-unused")}
 
 
+ABSENT = "a-tool-that-is-not-here"
+
+
+def test_a_lone_option_may_be_of_a_tool_that_is_not_here(run: Verify, tmp_path: Path) -> None:
+    page = f"`{ABSENT} list` takes `--sizes` too\n"
+    skill = planted(tmp_path, [("a.md", page), ("b.md", "`--sizes 3` is more\n")])
+    found, _ = run(skill, tools=("hf", ABSENT))
+    assert [(Path(one.location.path).name, one.slug) for one in found] == [
+        ("a.md", "not-checked"),
+        ("b.md", "option-unowned"),
+    ]
+    assert [Path(one.location.path).name for one in run(skill, tools=("hf",))[0]] == ["a.md", "b.md"]
+
+
+def test_a_comment_is_not_called_unused_where_a_tool_or_library_is_not_here(run: Verify, tmp_path: Path) -> None:
+    names = "option-unknown, option-unowned, python-call, url-form"
+    comment = f"<!-- skillpack: ignore {names}: gone in the next version -->\n\n"
+    code = "```python\nimport unsloth_that_is_not_here\n```\n"
+    pages = [("a.md", f"{comment}`{ABSENT} list`\n"), ("b.md", comment + code), ("c.md", comment + "`hf env`\n")]
+    skill = planted(tmp_path, pages)
+
+    def unused(*tools: str) -> set[tuple[str, str]]:
+        found = [one for one in run(skill, tools=tools)[0] if one.slug == "suppression-unused"]
+        return {(Path(one.location.path).name, one.message.split("'")[1]) for one in found}
+
+    every = {(page, kind) for page in ("a.md", "b.md", "c.md") for kind in names.split(", ")} - {
+        ("b.md", "python-call")
+    }
+    assert unused("hf") == every
+    assert unused("hf", ABSENT) == {
+        one for one in every if one[1] != "option-unowned" and one != ("a.md", "option-unknown")
+    }
+
+
+def test_the_text_says_once_what_is_not_here(tmp_path: Path, cache: object) -> None:
+    code = "```python\nimport unsloth_that_is_not_here\n```\n"
+    skill = planted(tmp_path, [("a.md", code), ("b.md", code), ("c.md", code.replace("unsloth", "sloth"))])
+    (skill / "references/d.md").write_bytes(b"\xe9")
+    (skill / "references/e.md").write_bytes(b"\xe9")
+    kept = ["--cache-dir", str(cache.folder)]  # type: ignore[attr-defined]
+    said = command(str(skill), *kept, folder=tmp_path).stdout.splitlines()
+    once = "unsloth_that_is_not_here is not installed here: what uses it was not checked, in 2 files of which this is"
+    assert f"references/a.md:2:8 notice: {once}" in said[0]
+    assert "references/c.md:2:8 notice: sloth_that_is_not_here" in said[1] and "files" not in said[1]
+    assert ["cannot be read" in line for line in said[2:4]] == [True, True]
+    assert said[4] == "1 skill checked: 4 notices"
+    document = json.loads(command(str(skill), *kept, "--format", "json", folder=tmp_path).stdout)
+    assert len(document["diagnostics"]) == 5
+
+
 def command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "skillpack", "verify", *arguments],

@@ -26,7 +26,8 @@ def render(
     path, lines = "", []
     for diagnostic in diagnostics:
         shown.append(_line(diagnostic, color))
-        if lines_of is not None and diagnostic.location[1:] != (1, 1):  # which is the file as a whole
+        whole = diagnostic.location[1:] == (1, 1) or diagnostic.slug == "not-checked"  # about the file, not its line
+        if lines_of is not None and not whole:
             if diagnostic.location.path != path:
                 path = diagnostic.location.path
                 lines = redacted("\n".join(lines_of(path))).split("\n")

@@ -48,3 +48,10 @@ KINDS = {
     "skill-unread": Kind(ERROR, "A SKILL.md can be read as text."),
     "not-checked": Kind(NOTICE, "What the text names is not installed here, so that nothing was held against it."),
 }
+#: Kinds of which nothing can be said where a tool, or a library, is not installed.
+BY_TOOLS = frozenset({"command-unknown", "option-unknown", "option-unowned", "option-value", "argument-count"})
+BY_LIBRARIES = frozenset(
+    {"python-import", "python-name", "python-call", "python-overload", "python-unimported", "python-undefined"}
+)
+#: What a `not-checked` says of a tool or library, after its name.
+ABSENT = "is not installed here"

@@ -14,7 +14,7 @@ from typing import Any
 from skillpack.diagnostics import Diagnostic, Location, redacted
 from skillpack.skill import Skill
 from skillpack.suppress import apply, suppressions
-from skillpack.verify import KINDS, blocks, commands, data, paths, python, shell
+from skillpack.verify import ABSENT, BY_LIBRARIES, BY_TOOLS, KINDS, blocks, commands, data, paths, python, shell
 from skillpack.verify.blocks import Block, Excerpt
 from skillpack.verify.cache import Cache
 from skillpack.verify.interface import Command
@@ -75,9 +75,32 @@ def verify(
     step("Python, by ty")
     for program, found in python.check(run.programs, cache):
         run.add(program.path, found.kind, found.message, found.fix, found.line, found.column)
+        if found.kind == "not-checked":
+            run.unasked |= {(program.path, kind) for kind in BY_LIBRARIES}
     kept = {one for one in run.found if not settings.leaves_out(one.location.path)}
     stated = [one for skill in skills for one in suppressions(skill)]
-    return sorted(apply(kept, stated, KINDS)), run.tally
+    unsure = [one for one in stated if (one.path, one.slug) in run.unasked]
+    kept = apply(kept, unsure, ())  # whether these are needed only a machine with all tools can say
+    return sorted(apply(kept, [one for one in stated if one not in unsure], KINDS)), run.tally
+
+
+def grouped(found: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """`found` with one notice for each tool and library that is not installed: in how many files, and the first."""
+    files = Counter(one.message for one in found if _absent(one))
+    shown, said = [], set()
+    for one in found:
+        if not _absent(one):
+            shown.append(one)
+        elif one.message not in said:
+            said.add(one.message)
+            number = files[one.message]
+            where = f", in {number} files of which this is the first" if number > 1 else ""
+            shown.append(one._replace(message=one.message + where))
+    return shown
+
+
+def _absent(found: Diagnostic) -> bool:
+    return found.slug == "not-checked" and f" {ABSENT}: " in found.message
 
 
 class _Run:
@@ -89,6 +112,8 @@ class _Run:
         self.tools = Tools(settings.tools, cache)
         self.tally = Tally()
         self.found: set[Diagnostic] = set()
+        #: Paths and kinds of which a tool or library that is not here would have more to say.
+        self.unasked: set[tuple[str, str]] = set()
         self.programs: list[Program] = []
         self.schemas = {name: schema for skill in skills for name, schema in _schemas(skill)}
 
@@ -151,12 +176,19 @@ class _Judge:
                 self.run.programs.append(Program(script.path, script.text, whole.at, False, self.skill.modules))
             else:
                 self.run.add(script.path, wrong.kind, wrong.message, wrong.fix, wrong.line, wrong.column)
+        pages = {self.skill.tree.path(name): text for name, text in self.skill.texts.items() if name.endswith(".md")}
+        lacking = {path for path, text in pages.items() if any(map(self.run.tools.lacks, self.run.tools.named(text)))}
+        self.run.unasked |= {(path, kind) for path in lacking for kind in BY_TOOLS}
         own = self._own_commands()
+        if lacking or own is None:
+            self.run.unasked |= {(path, "option-unowned") for path in pages}
         if own is None:
             return  # a lone option may be of the script that does not say what it takes
         own += self.seen
         tools = list(self._named_tools())
         for path, excerpt, words in self.lone if own or tools else ():
+            if path in lacking:
+                continue  # the option may be of the tool that the page names and that is not here
             for found in commands.lone_option(words, own, tools, others=self.others_named):
                 self.run.add(path, found.kind, found.message, found.fix, *excerpt.place(found.start))
 
@@ -267,9 +299,9 @@ class _Judge:
             name = words[0].text.rpartition("/")[2] if words[0].literal else "$"
             self.run.tally.open[name] += 1
             self.others_named |= name not in _PLAIN
-            if name in self.run.tools.missing:
+            if self.run.tools.lacks(name):
                 fix = "install it to have its commands checked"
-                message = f"{name} is not installed here: its commands were not checked"
+                message = f"{name} {ABSENT}: its commands were not checked"
                 self.run.add(path, "not-checked", message, fix, *excerpt.place(words[0].start))
         elif unasked := self._unasked(words, {one.names[0] for one in judged}):
             self.run.tally.open[unasked] += 1
@@ -310,11 +342,10 @@ class _Judge:
     def _named_tools(self) -> Iterator[Command]:
         """What the tools take that the text of this skill names."""
         text = "\n".join(text for name, text in self.skill.texts.items() if name.endswith(".md"))
-        for tool in sorted(self.run.tools.allowed):
-            if re.search(rf"(?<![\w.-]){re.escape(tool)}(?![\w.-])", text):
-                for path in ((), ("run",)) if tool == "uv" else ((),):
-                    asked = self.run.tools.command(tool, path)
-                    yield from asked.walk() if asked is not None else ()
+        for tool in self.run.tools.named(text):
+            for path in ((), ("run",)) if tool == "uv" else ((),):
+                asked = self.run.tools.command(tool, path)
+                yield from asked.walk() if asked is not None else ()
 
 
 def _schemas(skill: Skill) -> Iterator[tuple[str, dict[str, Any]]]:

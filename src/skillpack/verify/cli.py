@@ -111,7 +111,9 @@ def _rendered(form: str, diagnostics: list[Diagnostic], tally: Tally, skills: in
         return github.render(diagnostics, skills)
     if form == "junit":
         return junit.render(diagnostics, skills)
-    return text.render(diagnostics, skills, color=_colors(), lines_of=None if no_source else lines_of)
+    from skillpack.verify.checker import grouped
+
+    return text.render(grouped(diagnostics), skills, color=_colors(), lines_of=None if no_source else lines_of)
 
 
 def _progress(what: str) -> None:

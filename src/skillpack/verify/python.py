@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skillpack.scripts import Script
+from skillpack.verify import ABSENT
 from skillpack.verify.blocks import Excerpt
 from skillpack.verify.cache import Cache
 from skillpack.verify.tools import environment as variables
@@ -330,7 +331,7 @@ def _import(program: Program, message: str) -> _Draft | None:
         return None
     if not _installed(top):
         fix = "install it to have this code checked"
-        return _Draft(Found("not-checked", f"{top} is not installed here: what uses it was not checked", fix, 1, 1))
+        return _Draft(Found("not-checked", f"{top} {ABSENT}: what uses it was not checked", fix, 1, 1))
     parent, _, name = named[1].rpartition(".")
     return _Draft(Found("python-import", message, "", 1, 1), (parent, name))
 

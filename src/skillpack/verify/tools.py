@@ -50,12 +50,11 @@ class _Unanswered(Exception):
 
 
 class Tools:
-    """The programs that may be run, and what each takes. `missing` collects those that are allowed and not here."""
+    """The programs that may be run, and what each takes."""
 
     def __init__(self, allowed: Sequence[str], cache: Cache) -> None:
         self.allowed = frozenset(allowed)
         self.cache = cache
-        self.missing: set[str] = set()
         self._known: dict[tuple[str, ...], Command | None] = {}
 
     def command(self, name: str, path: Sequence[str] = ()) -> Command | None:
@@ -66,6 +65,14 @@ class Tools:
         if key not in self._known:
             self._known[key] = self._ask(name, list(path))
         return self._known[key]
+
+    def named(self, text: str) -> list[str]:
+        """The allowed programs whose names are in `text`."""
+        return [name for name in sorted(self.allowed) if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text)]
+
+    def lacks(self, name: str) -> bool:
+        """Whether the program is allowed and not here."""
+        return name in self.allowed and _find(name) is None
 
     def script(self, path: str, text: str) -> Command | None:
         """What the script at `path`, whose content is `text`, takes. It is run with --help: ask for trusted ones.
@@ -95,7 +102,6 @@ class Tools:
     def _ask(self, name: str, path: list[str]) -> Command | None:
         program = _find(name)
         if program is None:
-            self.missing.add(name)
             return None
         entry = _entry_point(program)
         version = _version(program, entry)
