@@ -145,8 +145,9 @@ def test_an_eval_that_is_ended_leaves_no_agent_and_no_hub(number: int, example: 
         str(tmp_path),
     ]
     with subprocess.Popen(
-        command, env={**os.environ, "TMPDIR": str(places)}, stderr=subprocess.PIPE, text=True
-    ) as process:
+        command, env={**os.environ, "TMPDIR": str(places)}, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's `&` ignores it
+    ) as process:  # fmt: skip
         for _ in range(600):
             if child.exists():
                 break
